@@ -29,6 +29,7 @@ pub mod events;
 pub mod github;
 pub mod gitlab;
 mod host;
+mod hosted_files;
 pub mod iam;
 pub mod kms;
 #[cfg(test)]

@@ -39,11 +39,6 @@ fn api(url: &str) -> String {
 pub(super) struct OnGitHub<'a>(pub(super) Place<'a>);
 
 impl OnGitHub<'_> {
-    /// The version of the secret with the credential.
-    pub(super) async fn version(&self) -> CloudResult<String> {
-        Ok(credential(self.0.cloud, self.0.secret).await?.version)
-    }
-
     /// A token of the App's installation. It is asked for once in a while.
     async fn token(&self) -> CloudResult<String> {
         let operation = "github:CreateInstallationAccessToken";

@@ -1,49 +1,23 @@
 //! `github.Files`: files that platctl writes into a repository on GitHub in which people work as well.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use platctl_engine::fields::Fact::{CreateOnly, Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Replace, SpecError, Stage, Timing,
 };
-use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::api::OnGitHub;
 use crate::Cloud;
-use crate::branch::{Text, check_paths, remove, write, written};
-use crate::host::{Place, check_place, credential_is_fixed};
-use crate::types::Arn;
+use crate::host::{Place, credential_is_fixed};
+use crate::hosted_files::{self, Hosted};
+
+pub use crate::hosted_files::Spec;
 
 /// Files on a branch of a repository on GitHub. Changes that people make after platctl has written a file
 /// are never overwritten: if both sides changed a file, the update stops and names the file.
 #[derive(Debug)]
 pub struct Files;
-
-/// Files on a branch of a repository on GitHub. Changes that people make after platctl has written a file
-/// are never overwritten: if both sides changed a file, the update stops and names the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, schemars::JsonSchema)]
-#[serde(deny_unknown_fields, bound = "")]
-pub struct Spec<S: Stage = Resolved> {
-    /// The repository, with its owner: `acme/platform-gitops`. It must exist, and can be empty.
-    pub repository: String,
-    /// The name of the branch. If it does not exist, it is created from the default branch.
-    pub branch_name: String,
-    /// The name or ARN of the secret in Secrets Manager with the
-    /// `app_id`, the `installation_id` and the `private_key` of a GitHub App, as a JSON object. To
-    /// change the credential, write another value to the secret.
-    pub credential: S::In<Arn>,
-    /// The URL of a GitHub Enterprise Server. Default: `https://github.com`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub url: Option<String>,
-    /// The files, by path.
-    pub files: S::In<BTreeMap<String, Text>>,
-    /// The paths of files that platctl no longer manages and leaves to people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub keep: Option<BTreeSet<String>>,
-}
 
 platctl_engine::outputs! {
     /// Attributes of the files that other resources can reference.
@@ -55,63 +29,40 @@ platctl_engine::outputs! {
     }
 }
 
-const URL: &str = "https://github.com";
+impl Hosted for Files {
+    const URL: &'static str = "https://github.com";
+    const PARTS: Option<usize> = Some(2);
+    type On<'a> = OnGitHub<'a>;
 
-fn id_of(spec: &Spec) -> Id {
-    let url = spec.url.as_deref().unwrap_or(URL);
-    Place::id(url, &spec.repository, &spec.credential, &spec.branch_name)
+    fn on(place: Place<'_>) -> OnGitHub<'_> {
+        OnGitHub(place)
+    }
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Files>>> {
-    let at = OnGitHub(Place::of(cloud, id));
-    let Some((tip, base)) = written(&at).await? else {
-        return Ok(None);
-    };
-    let spec = Spec {
-        repository: at.0.repository.to_owned(),
-        branch_name: at.0.branch.to_owned(),
-        credential: at.0.secret.into(),
-        url: Some(at.0.url.to_owned()),
-        files: base.files(),
-        keep: None,
-    };
-    let outputs = Outputs {
-        commit_id: tip,
-        credential_version: at.version().await?,
-    };
-    Ok(Some(Live {
+    let found = hosted_files::read::<Files>(cloud, id).await?;
+    Ok(found.map(|found| Live {
         id: id.clone(),
-        spec,
-        outputs,
-        owner: base.owner,
+        spec: found.spec,
+        outputs: Outputs {
+            commit_id: found.commit_id,
+            credential_version: found.credential_version,
+        },
+        owner: found.owner,
         phase: Phase::Ready,
     }))
 }
 
-/// The one call to AWS; all others are calls of GitHub's API.
-const SECRET: &[&str] = &["secretsmanager:GetSecretValue"];
-
 impl Kind for Files {
     const NAME: &'static str = "github.Files";
     const TAGS: Option<&'static str> = None;
-    const FIELDS: &'static Table = &[
-        ("/repository", &[Immutable, Name]),
-        ("/branch_name", &[Immutable, Name]),
-        ("/url", &[Immutable]),
-        ("/credential", &[Name]),
-        ("/keep", &[CreateOnly]),
-    ];
+    const FIELDS: &'static Table = hosted_files::FIELDS;
     // All of them are its identity.
     const REPLACE: Replace = Replace::CreateFirst;
-    const VOLATILE: &'static [&'static str] = &["commit_id", "credential_version"];
+    const VOLATILE: &'static [&'static str] = hosted_files::VOLATILE;
     const IDENTITY: Identity = Identity::Name;
     const READ: Read<Self> = Read::Each(|cloud, id| Box::pin(read(cloud, id)));
-    const PERMISSIONS: Permissions = Permissions {
-        read: SECRET,
-        create: SECRET,
-        update: SECRET,
-        delete: SECRET,
-    };
+    const PERMISSIONS: Permissions = hosted_files::PERMISSIONS;
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
     type Cloud = Cloud;
@@ -119,41 +70,19 @@ impl Kind for Files {
     type Outputs = Outputs;
 
     fn example() -> Spec {
-        let files = [
-            ("README.md", "# What runs\n"),
-            ("clusters/prod/root.yaml", "kind: Application\n"),
-        ];
-        Spec {
-            repository: "acme/example-gitops".into(),
-            branch_name: "main".into(),
-            credential: "example/github-app".into(),
-            url: None,
-            files: files
-                .map(|(path, text)| (path.to_owned(), Text(text.to_owned())))
-                .into(),
-            keep: None,
-        }
+        hosted_files::example("example/github-app")
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
-        vec![
-            ("/files/README.md", json!("# What runs here\n")),
-            ("/branch_name", json!("trunk")),
-        ]
+        hosted_files::variations()
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
-        check_place(
-            &spec.repository,
-            &spec.branch_name,
-            spec.url.as_deref(),
-            Some(2),
-        )?;
-        check_paths(spec.files.keys())
+        hosted_files::check::<Self>(spec)
     }
 
     fn natural_id(_cloud: &Cloud, spec: &Spec) -> Option<Id> {
-        Some(id_of(spec))
+        Some(hosted_files::id_of::<Self>(spec))
     }
 
     async fn vet(
@@ -166,10 +95,7 @@ impl Kind for Files {
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
-        let (id, keep) = (id_of(spec), spec.keep.clone().unwrap_or_default());
-        let at = OnGitHub(Place::of(cloud, &id));
-        write(&at, &spec.files, &keep, Some(&claim.owner)).await?;
-        Ok(id)
+        hosted_files::create::<Self>(cloud, spec, claim).await
     }
 
     async fn update(
@@ -179,24 +105,18 @@ impl Kind for Files {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let keep = spec.keep.clone().unwrap_or_default();
-        let disowned = changes
-            .under(Changes::OWNER)
-            .any(|change| change.after.is_none());
-        let owner = (!disowned).then_some(owner);
-        let at = OnGitHub(Place::of(cloud, &live.id));
-        write(&at, &spec.files, &keep, owner).await
+        hosted_files::update::<Self>(cloud, &live.id, spec, changes, owner).await
     }
 
-    /// Takes out what platctl wrote and nobody changed; the history keeps it.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
-        remove(&OnGitHub(Place::of(cloud, &live.id))).await
+        hosted_files::delete::<Self>(cloud, &live.id).await
     }
 }
 
 #[cfg(test)]
 mod tests {
     use platctl_engine::Class;
+    use serde_json::json;
 
     use super::*;
     use crate::cloud::tests::{changes, claim, owner};

@@ -24,11 +24,6 @@ const TOKEN: &str = "token";
 pub(super) struct OnGitLab<'a>(pub(super) Place<'a>);
 
 impl OnGitLab<'_> {
-    /// The version of the secret with the credential.
-    pub(super) async fn version(&self) -> CloudResult<String> {
-        Ok(credential(self.0.cloud, self.0.secret).await?.version)
-    }
-
     /// The token in the secret, which is not read again for every file.
     async fn token(&self) -> CloudResult<String> {
         let Place {
