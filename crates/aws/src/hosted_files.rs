@@ -143,8 +143,8 @@ pub(crate) async fn create<H: Hosted>(
     claim: &Claim,
 ) -> CloudResult<Id> {
     let (id, keep) = (id_of::<H>(spec), spec.keep.clone().unwrap_or_default());
-    let at = H::on(Place::of(cloud, &id));
-    write(&at, &spec.files, &keep, Some(&claim.owner)).await?;
+    let owner = Some(&claim.owner);
+    write(&H::on(Place::of(cloud, &id)), &spec.files, &keep, owner).await?;
     Ok(id)
 }
 

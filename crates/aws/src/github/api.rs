@@ -36,7 +36,7 @@ fn api(url: &str) -> String {
 
 /// A branch on GitHub.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OnGitHub<'a>(pub(super) Place<'a>);
+pub(crate) struct OnGitHub<'a>(pub(super) Place<'a>);
 
 impl OnGitHub<'_> {
     /// A token of the App's installation. It is asked for once in a while.

@@ -122,6 +122,7 @@ mod tests {
     use crate::cloud::tests::{changes, claim, owner};
     use crate::github::app::tests::app;
     use crate::host::tests::with_hosts;
+    use crate::hosted_files::id_of;
     use crate::web::tests::{Line, script};
 
     const TOKEN: &str = "POST https://api.github.com/app/installations/34/access_tokens";
@@ -222,7 +223,7 @@ mod tests {
         let files = json!({"README.md": "# What runs\n"});
         let (hosts, _) = script(vec![token(), at("c1"), base(&owner(), &files)]);
         let cloud = with_hosts(hosts, &app());
-        let id = id_of(&Files::example());
+        let id = id_of::<Files>(&Files::example());
         let found = Files::describe(&cloud, std::slice::from_ref(&id))
             .await
             .unwrap();
@@ -238,7 +239,7 @@ mod tests {
         let (hosts, _) = script(lines);
         let cloud = with_hosts(hosts, &app());
         let live = Live {
-            id: id_of(spec),
+            id: id_of::<Files>(spec),
             spec: spec.clone(),
             outputs: Outputs {
                 commit_id: "c1".into(),
@@ -326,7 +327,7 @@ mod tests {
             ..Files::example()
         };
         assert!(Files::check(&own).is_ok());
-        assert_ne!(id_of(&own), id_of(&Files::example()));
+        assert_ne!(id_of::<Files>(&own), id_of::<Files>(&Files::example()));
         let nested = Spec {
             repository: "acme/platform/gitops".into(),
             ..own

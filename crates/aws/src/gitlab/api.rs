@@ -21,7 +21,7 @@ const TOKEN: &str = "token";
 
 /// A branch on GitLab.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct OnGitLab<'a>(pub(super) Place<'a>);
+pub(crate) struct OnGitLab<'a>(pub(super) Place<'a>);
 
 impl OnGitLab<'_> {
     /// The token in the secret, which is not read again for every file.
