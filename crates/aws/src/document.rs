@@ -1,5 +1,7 @@
 //! JSON documents, compared by what they say and not by how they are written.
 
+use platctl_engine::Input;
+use platctl_engine::input::is_expr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -15,6 +17,17 @@ impl Document {
     #[must_use]
     pub fn new(value: &Value) -> Self {
         Self(sorted(value))
+    }
+
+    /// A document that a block declares, such as an event pattern. It is no spec: it is written as JSON, in which
+    /// references can stand.
+    #[must_use]
+    pub fn declared(document: Value) -> Input<Self> {
+        if is_expr(&document) {
+            Input::Expr(document)
+        } else {
+            Input::Value(Self::new(&document))
+        }
     }
 
     /// Reads a document as an API call answers it; none when it is no JSON.
