@@ -1,11 +1,11 @@
 //! How blocks declare resources: typed specs in, nodes of the graph out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::s3::extras::Logging;
 use platctl_engine::graph::Node;
-use platctl_engine::{Address, Declared, Handle, Kind};
+use platctl_engine::{Address, Data, Declared, Handle, Input, Kind};
 use serde_json::{Value, json};
 
 use crate::Context;
@@ -190,6 +190,25 @@ impl<'a> Declare<'a> {
             place: self.place,
         });
         Ok(Handle::new(address))
+    }
+
+    /// A set of which some items are references.
+    pub(crate) fn set<T: Data + Ord>(
+        &self,
+        items: impl IntoIterator<Item = Input<T>>,
+    ) -> Checked<Input<BTreeSet<T>>> {
+        Input::list(items).map_err(|error| self.fault(error.to_string()))
+    }
+
+    /// A map of which some values are references.
+    pub(crate) fn map<'k, T: Data>(
+        &self,
+        entries: impl IntoIterator<Item = (&'k str, Input<T>)>,
+    ) -> Checked<Input<BTreeMap<String, T>>> {
+        let entries = entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value));
+        Input::map(entries).map_err(|error| self.fault(error.to_string()))
     }
 
     /// Declares a resource from its spec as a stack file would state it, with the block's tags.

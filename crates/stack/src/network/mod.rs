@@ -24,6 +24,7 @@ use crate::declare::{Checked, Declare};
 use crate::file::Switch;
 use crate::names::TagMap;
 
+pub(crate) use layout::ANYWHERE;
 use layout::Tier;
 
 /// What `network:` says.
@@ -165,6 +166,13 @@ impl TryFrom<String> for Cidr {
             return Err(format!("{net} has host bits set: use {}", net.trunc()));
         }
         Ok(Self(net))
+    }
+}
+
+impl Cidr {
+    /// The range.
+    pub(crate) const fn net(self) -> Ipv4Net {
+        self.0
     }
 }
 
