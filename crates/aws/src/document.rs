@@ -88,4 +88,15 @@ mod tests {
         assert_eq!(one, other);
         assert_ne!(Document::parse("[1,2]"), Document::parse("[2,1]"));
     }
+
+    #[test]
+    fn a_declared_document_is_known_unless_it_has_references() {
+        let known = json!({"source": ["aws.ec2"]});
+        assert_eq!(
+            Document::declared(known.clone()),
+            Input::Value(Document::new(&known))
+        );
+        let later = json!({"resources": [{"$ref": "delivery.api.source.arn"}]});
+        assert_eq!(Document::declared(later.clone()), Input::Expr(later));
+    }
 }

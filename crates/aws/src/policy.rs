@@ -209,6 +209,15 @@ mod tests {
     use serde_json::json;
 
     #[test]
+    fn a_declared_policy_is_known_unless_it_has_references() {
+        let document = |arn: Value| json!({"Statement": [{"Effect": "Allow", "Resource": [arn]}]});
+        let known = document(json!("arn:aws:s3:::a"));
+        assert!(matches!(Policy::declared(known), Input::Value(_)));
+        let later = document(json!({"$ref": "logs.bucket.arn"}));
+        assert_eq!(Policy::declared(later.clone()), Input::Expr(later));
+    }
+
+    #[test]
     fn spellings_that_mean_the_same_are_equal() {
         let one = json!({"Version": "2012-10-17", "Statement": {
             "Sid": "", "Effect": "Allow", "Action": ["s3:GetObject", "s3:listbucket"], "Resource": "*",

@@ -257,10 +257,10 @@ pub(crate) fn versioned_bucket(
 /// The policy of a bucket that takes nothing in the clear.
 pub(crate) fn tls_only(bucket: &str, declare: &Declare<'_>) -> Value {
     let arn = format!("arn:{}:s3:::{bucket}", declare.context().partition);
-    json!({"Version": "2012-10-17", "Statement": [{
+    policy([json!({
         "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
         "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }]})
+    })])
 }
 
 /// The encryption of a bucket with a key of the stack.

@@ -9,8 +9,8 @@ use platctl_aws::eks::architecture::{self, Ami, Architecture};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::eks::fargate_profile::{self, FargateProfile, Selector};
 use platctl_aws::eks::node_group::{self, NodeGroup as EksNodeGroup, Taint};
-use platctl_aws::iam::role;
-use platctl_engine::{Address, Handle};
+use platctl_aws::iam::role::{self, Role};
+use platctl_engine::{Address, Declared, Handle};
 use platctl_gitops::nodes::BOTTLEROCKET_GIB;
 
 use super::{Cluster, NodeGroup, NodeSource, fewest, node_groups_of};
@@ -54,40 +54,16 @@ impl Cluster {
         let mut made = Vec::new();
         for (name, At { value: group, .. }) in groups {
             let template = self.template(name, group, cluster, nodes, declare)?;
-            let (min_size, max_size) = group.sizes(network);
-            let (ami_type, initial_ami_type) = group.images(name)?;
-            let (release, latest_release) = group.release();
-            for (name, subnets) in group.parts(name, network) {
-                let address = format!("node_group.{name}");
-                let spec = node_group::Spec {
-                    cluster_name: cluster.get(cluster::out::NAME),
-                    nodegroup_name: name,
-                    node_role: role.get(role::out::ARN),
-                    subnets: subnet_ids(&subnets, declare)?,
-                    min_size: min_size.into(),
-                    max_size: max_size.into(),
-                    desired_size: None,
-                    instance_types: Some(group.types()),
-                    ami_type: ami_type.map(ToOwned::to_owned),
-                    initial_ami_type: initial_ami_type.map(ToOwned::to_owned),
-                    capacity_type: Some(group.capacity.name().to_owned()),
-                    disk_size: None,
-                    launch_template_id: Some(
-                        template.get(launch_template::out::LAUNCH_TEMPLATE_ID),
-                    ),
-                    launch_template_version: Some(
-                        template.get(launch_template::out::VERSION_NUMBER),
-                    ),
-                    version: Some(self.version().to_owned().into()),
-                    release_version: release.map(ToOwned::to_owned),
-                    latest_release,
-                    labels: group.labels.clone(),
-                    taints: group.taints()?,
-                    max_unavailable: None,
-                    max_unavailable_percentage: Some(33),
-                    force_update_enabled: group.force_update,
-                    tags: declare.tags(&address),
-                };
+            let base = Base {
+                network,
+                cluster,
+                role: &role,
+                template: &template,
+                version: self.version(),
+            };
+            for (part, subnets) in group.parts(name, network) {
+                let address = format!("node_group.{part}");
+                let spec = group.spec(name, (part, &subnets), &base, declare)?;
                 let after: Vec<&Address> = after.iter().collect();
                 made.push(declare.add_after(&address, &spec, &after)?);
             }
@@ -192,6 +168,16 @@ impl Cluster {
     }
 }
 
+/// What node groups are made from.
+struct Base<'a> {
+    network: &'a NetworkParts,
+    cluster: &'a Handle<EksCluster>,
+    role: &'a Handle<Role>,
+    template: &'a Handle<LaunchTemplate>,
+    /// The version of Kubernetes.
+    version: &'a str,
+}
+
 /// What tells the zones of a region apart.
 fn letter(zone: &str) -> &str {
     zone.char_indices()
@@ -229,6 +215,45 @@ impl NodeGroup {
         zones
             .map(|(zone, subnet)| (format!("{name}-{}", letter(zone)), vec![subnet.clone()]))
             .collect()
+    }
+
+    /// One of the groups of EKS, with its subnets.
+    fn spec(
+        &self,
+        name: &str,
+        (part, subnets): (String, &[Handle<Subnet>]),
+        base: &Base<'_>,
+        declare: &Declare<'_>,
+    ) -> Checked<node_group::Spec<Declared>> {
+        let (min_size, max_size) = self.sizes(base.network);
+        let (ami_type, initial_ami_type) = self.images(name)?;
+        let (release, latest_release) = self.release();
+        let template = base.template;
+        Ok(node_group::Spec {
+            cluster_name: base.cluster.get(cluster::out::NAME),
+            node_role: base.role.get(role::out::ARN),
+            subnets: subnet_ids(subnets, declare)?,
+            min_size: min_size.into(),
+            max_size: max_size.into(),
+            desired_size: None,
+            instance_types: Some(self.types()),
+            ami_type: ami_type.map(ToOwned::to_owned),
+            initial_ami_type: initial_ami_type.map(ToOwned::to_owned),
+            capacity_type: Some(self.capacity.name().to_owned()),
+            disk_size: None,
+            launch_template_id: Some(template.get(launch_template::out::LAUNCH_TEMPLATE_ID)),
+            launch_template_version: Some(template.get(launch_template::out::VERSION_NUMBER)),
+            version: Some(base.version.to_owned().into()),
+            release_version: release.map(ToOwned::to_owned),
+            latest_release,
+            labels: self.labels.clone(),
+            taints: self.taints()?,
+            max_unavailable: None,
+            max_unavailable_percentage: Some(33),
+            force_update_enabled: self.force_update,
+            tags: declare.tags(&format!("node_group.{part}")),
+            nodegroup_name: part,
+        })
     }
 
     pub(super) fn types(&self) -> Vec<String> {

@@ -15,7 +15,7 @@ use platctl_aws::cloudfront::{Behavior, Origin, ViewerCertificate, VpcOriginConf
 use platctl_aws::elbv2::load_balancer;
 use platctl_aws::route53::record_set::AliasTarget;
 use platctl_aws::types::Arn;
-use platctl_aws::wafv2::web_acl;
+use platctl_aws::wafv2::web_acl::{self, WebAcl};
 use platctl_aws::wafv2::web_acl_association::{self, WebAclAssociation};
 use platctl_engine::{Address, Declared, Handle};
 
@@ -51,15 +51,7 @@ impl Edge {
             records,
             declare,
         )?;
-        let acl = if self.waf {
-            declare.region(Some(GLOBAL));
-            let acl = self.web_acl("CLOUDFRONT", declare)?;
-            self.waf_logs("CLOUDFRONT", &acl, logs, declare)?;
-            declare.region(None);
-            Some(acl)
-        } else {
-            None
-        };
+        let acl = self.global_web_acl(logs, declare)?;
         let headers = self.headers(declare)?;
         let origin = self.origin(balancer, records, declare)?;
         let spec = distribution::Spec {
@@ -94,13 +86,40 @@ impl Edge {
             hosted_zone_id: distribution.get(distribution::out::HOSTED_ZONE_ID),
             evaluate_target_health: false,
         };
+        self.lead_all(&target, &["A", "AAAA"], records, declare)
+    }
+
+    /// The web ACL that stands before CloudFront.
+    fn global_web_acl(
+        &self,
+        logs: &logs::Parts,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Option<Handle<WebAcl>>> {
+        if !self.waf {
+            return Ok(None);
+        }
+        declare.region(Some(GLOBAL));
+        let acl = self.web_acl("CLOUDFRONT", declare)?;
+        self.waf_logs("CLOUDFRONT", &acl, logs, declare)?;
+        declare.region(None);
+        Ok(Some(acl))
+    }
+
+    /// The records of all names of the services.
+    fn lead_all(
+        &self,
+        target: &AliasTarget<Declared>,
+        kinds: &[&str],
+        records: &Records,
+        declare: &mut Declare<'_>,
+    ) -> Checked<()> {
         for (number, name) in self.all_names().iter().enumerate() {
             let address = if number == 0 {
                 "record.apex".to_owned()
             } else {
                 format!("record.name-{number}")
             };
-            self.lead(&address, name, &target, &["A", "AAAA"], records, declare)?;
+            self.lead(&address, name, target, kinds, records, declare)?;
         }
         Ok(())
     }
@@ -194,15 +213,7 @@ impl Edge {
             declare.add::<WebAclAssociation>("web_acl_association", &spec)?;
         }
         let target = balancer.target(true);
-        for (number, name) in self.all_names().iter().enumerate() {
-            let address = if number == 0 {
-                "record.apex".to_owned()
-            } else {
-                format!("record.name-{number}")
-            };
-            self.lead(&address, name, &target, &["A"], records, declare)?;
-        }
-        Ok(())
+        self.lead_all(&target, &["A"], records, declare)
     }
 }
 

@@ -156,7 +156,7 @@ impl Edge {
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
-        self.check(declare)?;
+        self.check()?;
         let records = self.records(declare)?;
         let balancer = self.balancer(network, &records, logs, declare)?;
         self.dns_logs(&records, logs, declare)?;

@@ -6,6 +6,8 @@ mod room;
 mod runner;
 mod workloads;
 
+use std::collections::BTreeMap;
+
 use platctl_aws::branch::Text;
 use platctl_aws::ec2::vpc;
 use platctl_aws::eks::cluster as eks_cluster;
@@ -78,18 +80,13 @@ pub(crate) fn declare(
     if let Some(fault) = reserved(&inputs, &chosen, base.root, declare) {
         return Err(vec![fault]);
     }
-    let files = platctl_gitops::files(&inputs, settings);
-    let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    let files = files(&inputs, settings, base, declare)?;
     let writes = chosen.iter().any(|one| one.name == "image-updater");
     let workloads = chosen.iter().flat_map(|one| (one.workloads)(&inputs));
     let identities: Checked<Vec<Address>> = workloads
         .map(|workload| workloads::declare(&workload, base.cluster, declare))
         .collect();
     let identities = identities?;
-    let files = files
-        .iter()
-        .map(|(path, file)| (path.as_str(), content(file)));
-    let files = declare.map(files)?;
     let files = repository::files(files, settings, base, declare)?;
     if settings.bootstrap == Some(false) {
         return Ok(());
@@ -171,6 +168,22 @@ fn unfit(unfit: &platctl_gitops::Unfit, root: &Node, declare: &Declare<'_>) -> F
     };
     let fault = Fault::new(format!("`{}` {}", unfit.what, unfit.why)).at(place, label);
     fault.maybe_help(unfit.help.clone())
+}
+
+/// The files of the repository, by path.
+fn files(
+    inputs: &Inputs,
+    settings: &Settings,
+    base: &Base<'_>,
+    declare: &Declare<'_>,
+) -> Checked<Input<BTreeMap<String, Text>>> {
+    let files = platctl_gitops::files(inputs, settings);
+    let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    declare.map(
+        files
+            .iter()
+            .map(|(path, file)| (path.as_str(), content(file))),
+    )
 }
 
 /// YAML is written out once the references in it are known.

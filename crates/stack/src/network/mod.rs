@@ -176,12 +176,6 @@ impl Cidr {
     }
 }
 
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
-    }
-}
-
 /// Which zones.
 #[derive(Clone, Debug)]
 pub(crate) enum Zones {
