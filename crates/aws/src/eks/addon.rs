@@ -11,7 +11,7 @@ use platctl_engine::{
 };
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::updates::{self, Subject, began};
 use super::{addon_versions, id_in, parts, phase, sync_tags, tags_of, tags_with};
@@ -32,10 +32,10 @@ pub struct Addon;
 pub struct Configuration(Value);
 
 impl Configuration {
-    /// The configuration with these settings.
+    /// The configuration with these settings, a JSON object. The add-on defines them.
     #[must_use]
-    pub const fn new(settings: Map<String, Value>) -> Self {
-        Self(Value::Object(settings))
+    pub const fn new(settings: Value) -> Self {
+        Self(settings)
     }
 
     /// Settings as EKS answers them. Other text than JSON (YAML is allowed) is compared as it is.

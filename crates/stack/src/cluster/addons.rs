@@ -10,7 +10,7 @@ use platctl_aws::iam::role::{self, Role};
 use platctl_engine::{Address, Handle};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Cluster;
 use crate::common::{attach, policy, role};
@@ -207,32 +207,32 @@ fn configuration(
     name: &str,
     wished: Option<BTreeMap<String, Value>>,
     declare: &Declare<'_>,
-) -> Option<Map<String, Value>> {
-    let wished = wished.map(Map::from_iter);
+) -> Option<Value> {
+    let wished = wished.map(|settings| settings.into_iter().collect::<Value>());
     let mut settings = match name {
         // Volumes outlive their cluster when nobody deletes their claims: by these they are found.
         EBS => {
             let cluster = declare.name("cluster");
-            let tags = json!({"platctl:cluster": cluster});
-            let controller = json!({"k8sTagClusterId": cluster, "extraVolumeTags": tags});
-            Map::from_iter([("controller".to_owned(), controller)])
+            json!({"controller": {"k8sTagClusterId": cluster, "extraVolumeTags": {"platctl:cluster": cluster}}})
         }
         // Otherwise network policies are objects that nobody looks at.
-        CNI => Map::from_iter([("enableNetworkPolicy".to_owned(), "true".into())]),
+        CNI => json!({"enableNetworkPolicy": "true"}),
         _ => return wished,
     };
-    merge(&mut settings, wished.unwrap_or_default());
+    if let Some(wished) = wished {
+        merge(&mut settings, wished);
+    }
     Some(settings)
 }
 
-fn merge(into: &mut Map<String, Value>, more: Map<String, Value>) {
-    for (key, value) in more {
-        match (into.get_mut(&key), value) {
-            (Some(Value::Object(into)), Value::Object(more)) => merge(into, more),
-            (_, value) => {
-                into.insert(key, value);
+fn merge(into: &mut Value, more: Value) {
+    match (into, more) {
+        (Value::Object(into), Value::Object(more)) => {
+            for (key, value) in more {
+                merge(into.entry(key).or_insert(Value::Null), value);
             }
         }
+        (into, more) => *into = more,
     }
 }
 
