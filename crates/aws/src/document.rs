@@ -1,5 +1,7 @@
 //! JSON documents, compared by what they say and not by how they are written.
 
+use platctl_engine::Input;
+use platctl_engine::input::is_expr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -15,6 +17,17 @@ impl Document {
     #[must_use]
     pub fn new(value: &Value) -> Self {
         Self(sorted(value))
+    }
+
+    /// A document that a block declares, such as an event pattern. It is no spec: it is written as JSON, in which
+    /// references can stand.
+    #[must_use]
+    pub fn declared(document: Value) -> Input<Self> {
+        if is_expr(&document) {
+            Input::Expr(document)
+        } else {
+            Input::Value(Self::new(&document))
+        }
     }
 
     /// Reads a document as an API call answers it; none when it is no JSON.
@@ -74,5 +87,16 @@ mod tests {
             serde_json::from_value(json!(r#"{ "a": [{"c": 3, "d": 2}], "b": 1 }"#)).unwrap();
         assert_eq!(one, other);
         assert_ne!(Document::parse("[1,2]"), Document::parse("[2,1]"));
+    }
+
+    #[test]
+    fn a_declared_document_is_known_unless_it_has_references() {
+        let known = json!({"source": ["aws.ec2"]});
+        assert_eq!(
+            Document::declared(known.clone()),
+            Input::Value(Document::new(&known))
+        );
+        let later = json!({"resources": [{"$ref": "delivery.api.source.arn"}]});
+        assert_eq!(Document::declared(later.clone()), Input::Expr(later));
     }
 }

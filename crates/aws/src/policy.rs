@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use platctl_engine::Input;
+use platctl_engine::input::is_expr;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
@@ -25,6 +27,16 @@ impl Policy {
     #[must_use]
     pub fn new(document: &Value) -> Self {
         Self(document.clone())
+    }
+
+    /// A policy that a block declares. A policy document is no spec: it is written as JSON, in which references can stand.
+    #[must_use]
+    pub fn declared(document: Value) -> Input<Self> {
+        if is_expr(&document) {
+            Input::Expr(document)
+        } else {
+            Input::Value(Self(document))
+        }
     }
 
     /// The document as text, as API calls take it, and as people write it: programs that look for a certain statement
@@ -195,6 +207,15 @@ mod tests {
     use super::*;
     use proptest::strategy::Strategy as _;
     use serde_json::json;
+
+    #[test]
+    fn a_declared_policy_is_known_unless_it_has_references() {
+        let document = |arn: Value| json!({"Statement": [{"Effect": "Allow", "Resource": [arn]}]});
+        let known = document(json!("arn:aws:s3:::a"));
+        assert!(matches!(Policy::declared(known), Input::Value(_)));
+        let later = document(json!({"$ref": "logs.bucket.arn"}));
+        assert_eq!(Policy::declared(later.clone()), Input::Expr(later));
+    }
 
     #[test]
     fn spellings_that_mean_the_same_are_equal() {

@@ -5,6 +5,7 @@
 //! only, so none can ever see a reference.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::marker::PhantomData;
 
@@ -108,6 +109,52 @@ impl<T> Input<T> {
             .map(|item| serde_json::to_value(&item))
             .collect::<Result<_, _>>()?;
         Ok(Self::Expr(Value::Array(items)))
+    }
+}
+
+impl<T: Data> Input<BTreeMap<String, T>> {
+    /// A map, each entry a value or a reference. It is known if all of its entries are.
+    ///
+    /// # Errors
+    /// When an entry cannot be expressed as JSON.
+    pub fn map(
+        entries: impl IntoIterator<Item = (String, Input<T>)>,
+    ) -> Result<Self, serde_json::Error> {
+        let entries: Vec<_> = entries.into_iter().collect();
+        let known = |(key, entry): &(String, Input<T>)| match entry {
+            Input::Value(value) => Some((key.clone(), value.clone())),
+            Input::Expr(_) => None,
+        };
+        if let Some(known) = entries.iter().map(known).collect() {
+            return Ok(Self::Value(known));
+        }
+        entries
+            .into_iter()
+            .map(|(key, entry)| Ok((key, serde_json::to_value(&entry)?)))
+            .collect::<Result<_, _>>()
+            .map(Self::Expr)
+    }
+}
+
+impl<T> Input<Option<T>> {
+    /// The same input where a value is required: an output that is empty is not a valid one there.
+    #[must_use]
+    pub fn required(self) -> Input<T> {
+        match self {
+            Self::Value(Some(value)) => Input::Value(value),
+            Self::Value(None) => Input::Expr(Value::Null),
+            Self::Expr(expr) => Input::Expr(expr),
+        }
+    }
+}
+
+/// What stands for the input in a JSON document, such as a policy.
+impl<T: Into<Self>> From<Input<T>> for Value {
+    fn from(input: Input<T>) -> Self {
+        match input {
+            Input::Value(value) => value.into(),
+            Input::Expr(expr) => expr,
+        }
     }
 }
 
@@ -265,6 +312,33 @@ mod tests {
         let expr: Input<u32> = serde_json::from_value(json!({"$ref": "a.b"})).unwrap();
         assert_eq!(expr, Input::Expr(json!({"$ref": "a.b"})));
         assert!(serde_json::from_value::<Input<u32>>(json!("x")).is_err());
+    }
+
+    #[test]
+    fn a_map_has_its_entries_in_order() {
+        let reference = Input::Expr(json!({"$ref": "a.b"}));
+        let entries = [
+            ("z".to_owned(), Input::Value("1".to_owned())),
+            ("a".to_owned(), reference),
+        ];
+        let map = Input::map(entries).unwrap();
+        assert_eq!(
+            serde_json::to_string(&map).unwrap(),
+            r#"{"z":"1","a":{"$ref":"a.b"}}"#
+        );
+        let known = Input::map([("a".to_owned(), Input::Value(1_u8))]).unwrap();
+        assert_eq!(known, Input::Value(BTreeMap::from([("a".to_owned(), 1)])));
+    }
+
+    #[test]
+    fn an_input_is_cast_with_its_reference() {
+        let reference: Input<Option<String>> = Input::Expr(json!({"$ref": "a.b"}));
+        assert_eq!(
+            reference.required(),
+            Input::<String>::Expr(json!({"$ref": "a.b"}))
+        );
+        let value = Input::Value(Some("x".to_owned())).required();
+        assert_eq!(Value::from(value), json!("x"));
     }
 
     #[test]

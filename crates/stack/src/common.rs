@@ -1,18 +1,27 @@
-//! What several blocks declare alike: keys, roles, security groups.
+//! What several blocks declare alike: keys, roles, buckets, security groups.
+//!
+//! Blocks declare typed specs, so that a mistyped field is a compile error. Policies, event patterns and objects of
+//! Kubernetes are no specs, but documents of others: they stay JSON (`Policy::declared`, `Document::declared`).
 
+use std::collections::BTreeSet;
+
+use platctl_aws::Policy;
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
-use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
+use platctl_aws::ec2::security_group_rule::{self, Direction, SecurityGroupRule};
 use platctl_aws::ec2::subnet::{self, Subnet};
 use platctl_aws::ec2::vpc::{self, Vpc};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
-use platctl_aws::iam::policy_attachment::PolicyAttachment;
+use platctl_aws::iam::policy_attachment::{self, PolicyAttachment};
 use platctl_aws::iam::role::{self, Role};
-use platctl_aws::iam::role_policy::RolePolicy;
-use platctl_aws::kms::alias::Alias;
+use platctl_aws::iam::role_policy::{self, RolePolicy};
+use platctl_aws::kms::alias::{self, Alias};
 use platctl_aws::kms::key::{self, Key};
-use platctl_aws::logs::log_group::LogGroup;
+use platctl_aws::logs::log_group::{self, LogGroup};
 use platctl_aws::regions::dns_suffix;
-use platctl_engine::{Address, Handle};
+use platctl_aws::s3::bucket;
+use platctl_aws::s3::lifecycle::LifecycleRule;
+use platctl_aws::types::{Arn, Cidr, SecurityGroupId, SubnetId};
+use platctl_engine::{Address, Declared, Handle, Input};
 use serde_json::{Value, json};
 
 use crate::declare::{Checked, Declare};
@@ -33,11 +42,15 @@ pub(crate) struct NetworkParts {
 }
 
 /// References to the ids of subnets.
-pub(crate) fn ids(subnets: &[Handle<Subnet>]) -> Value {
-    subnets
-        .iter()
-        .map(|subnet| subnet.json(subnet::out::SUBNET_ID))
-        .collect()
+pub(crate) fn subnet_ids(
+    subnets: &[Handle<Subnet>],
+    declare: &Declare<'_>,
+) -> Checked<Input<BTreeSet<SubnetId>>> {
+    declare.set(
+        subnets
+            .iter()
+            .map(|subnet| subnet.get(subnet::out::SUBNET_ID)),
+    )
 }
 
 /// A policy document.
@@ -94,9 +107,16 @@ pub(crate) fn role(
     trust: Value,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<Role>> {
-    let role_name = role_name(name, declare);
-    let spec = json!({"role_name": role_name, "description": description, "assume_role_policy_document": trust});
-    declare.make(address, spec)
+    let spec = role::Spec {
+        role_name: role_name(name, declare),
+        assume_role_policy_document: Policy::declared(trust),
+        path: None,
+        description: Some(description.to_owned()),
+        max_session_duration: None,
+        permissions_boundary: None,
+        tags: declare.tags(address),
+    };
+    declare.add(address, &spec)
 }
 
 /// What a role may do, in its own policy.
@@ -106,9 +126,12 @@ pub(crate) fn permit(
     statements: Vec<Value>,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<RolePolicy>> {
-    let role_name = role.json(role::out::ROLE_NAME);
-    let spec = json!({"role_name": role_name, "policy_name": "platctl", "policy_document": policy(statements)});
-    declare.make(address, spec)
+    let spec = role_policy::Spec {
+        role_name: role.get(role::out::ROLE_NAME),
+        policy_name: "platctl".to_owned(),
+        policy_document: Policy::declared(policy(statements)),
+    };
+    declare.add(address, &spec)
 }
 
 /// Gives a role one of the policies that AWS manages.
@@ -118,11 +141,11 @@ pub(crate) fn attach(
     managed: &str,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<PolicyAttachment>> {
-    let spec = json!({
-        "role_name": role.json(role::out::ROLE_NAME),
-        "policy_arn": declare.managed_policy(managed),
-    });
-    declare.make(address, spec)
+    let spec = policy_attachment::Spec {
+        role_name: role.get(role::out::ROLE_NAME),
+        policy_arn: Arn(declare.managed_policy(managed)).into(),
+    };
+    declare.add(address, &spec)
 }
 
 /// A key with an alias. The account's own policies say who may use it, and the statements who besides.
@@ -140,21 +163,26 @@ pub(crate) fn key(
     } else {
         format!("key.{purpose}")
     };
-    let spec = json!({
-        "description": description,
-        "policy": policy(std::iter::once(own).chain(statements)),
-    });
-    let key: Handle<Key> = declare.make(&address, spec)?;
+    let spec = key::Spec {
+        description: Some(description.to_owned()),
+        policy: Some(Policy::declared(policy(
+            std::iter::once(own).chain(statements),
+        ))),
+        enable_key_rotation: true,
+        enabled: true,
+        tags: declare.tags(&address),
+    };
+    let key: Handle<Key> = declare.add(&address, &spec)?;
     let name = format!(
         "{}{}{purpose}",
         declare.block(),
         if purpose.is_empty() { "" } else { "-" }
     );
-    let spec = json!({
-        "alias_name": format!("alias/{}", declare.name(&name)),
-        "target_key_id": key.json(key::out::KEY_ID),
-    });
-    declare.make::<Alias>(&address.replacen("key", "key_alias", 1), spec)?;
+    let spec = alias::Spec {
+        alias_name: format!("alias/{}", declare.name(&name)),
+        target_key_id: key.get(key::out::KEY_ID),
+    };
+    declare.add::<Alias>(&address.replacen("key", "key_alias", 1), &spec)?;
     Ok(key)
 }
 
@@ -190,9 +218,57 @@ pub(crate) fn log_group(
     key: &Handle<Key>,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<LogGroup>> {
-    let kms = key.json(key::out::ARN);
-    let spec = json!({"log_group_name": name, "retention_in_days": days, "kms_key_id": kms});
-    declare.make(address, spec)
+    let spec = log_group::Spec {
+        log_group_name: name.to_owned(),
+        retention_in_days: Some(days),
+        kms_key_id: Some(key.get(key::out::ARN)),
+        log_group_class: None,
+        tags: declare.tags(address),
+    };
+    declare.add(address, &spec)
+}
+
+/// A bucket that keeps versions. How it is encrypted, where it logs to, and whether it goes with its data is for the block
+/// to say.
+pub(crate) fn versioned_bucket(
+    address: &str,
+    name: String,
+    policy: Value,
+    rules: Vec<LifecycleRule>,
+    declare: &Declare<'_>,
+) -> bucket::Spec<Declared> {
+    bucket::Spec {
+        bucket: name,
+        versioning: Some(true),
+        encryption: None,
+        block_public_access: true,
+        lifecycle_rules: Some(rules),
+        policy: Some(Policy::declared(policy)),
+        object_ownership: None,
+        logging: None,
+        cors_rules: None,
+        event_bridge: None,
+        object_lock: None,
+        force_destroy: false,
+        tags: declare.tags(address),
+    }
+}
+
+/// The policy of a bucket that takes nothing in the clear.
+pub(crate) fn tls_only(bucket: &str, declare: &Declare<'_>) -> Value {
+    let arn = format!("arn:{}:s3:::{bucket}", declare.context().partition);
+    policy([json!({
+        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
+        "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
+    })])
+}
+
+/// The encryption of a bucket with a key of the stack.
+pub(crate) fn encrypted(key: &Handle<Key>) -> bucket::Encryption<Declared> {
+    bucket::Encryption {
+        sse_algorithm: "aws:kms".to_owned(),
+        kms_master_key_id: Some(key.get(key::out::ARN)),
+    }
 }
 
 /// A security group; nothing may come in yet.
@@ -208,13 +284,14 @@ pub(crate) fn security_group(
         declare.block(),
         address.replace(['.', '_'], "-")
     ));
-    let spec = json!({
-        "vpc_id": network.vpc.json(vpc::out::VPC_ID),
-        "group_name": name,
-        "description": description,
-        "allow_all_egress": egress,
-    });
-    declare.make(address, spec)
+    let spec = security_group::Spec {
+        vpc_id: network.vpc.get(vpc::out::VPC_ID),
+        group_name: name,
+        description: description.to_owned(),
+        allow_all_egress: egress,
+        tags: declare.tags(address),
+    };
+    declare.add(address, &spec)
 }
 
 /// The security group of the nodes.
@@ -228,56 +305,55 @@ pub(crate) enum NodesGroup {
 
 impl NodesGroup {
     /// A reference to its ID.
-    pub(crate) fn id(&self) -> Value {
+    pub(crate) fn id(&self) -> Input<SecurityGroupId> {
         match self {
-            Self::Own(group) => group.json(security_group::out::GROUP_ID),
-            Self::OfCluster(cluster) => cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID),
+            Self::Own(group) => group.get(security_group::out::GROUP_ID),
+            Self::OfCluster(cluster) => cluster.get(cluster::out::CLUSTER_SECURITY_GROUP_ID),
         }
     }
 }
 
 /// Where traffic comes from, or goes to.
-pub(crate) enum Peer<'a> {
-    Group(&'a Handle<SecurityGroup>),
-    Nodes(&'a NodesGroup),
-    Cidr(&'a str),
-    PrefixList(&'a str),
+pub(crate) enum Peer {
+    Group(Input<SecurityGroupId>),
+    Cidr(Cidr),
+    PrefixList(String),
 }
 
-/// One rule of a security group. A protocol of `-1` is all traffic.
+/// One rule of a security group for what comes in. A protocol of `-1` is all traffic.
 pub(crate) struct Rule<'a> {
     pub(crate) address: &'a str,
-    pub(crate) direction: &'a str,
     pub(crate) protocol: &'a str,
-    pub(crate) port: Option<u16>,
-    pub(crate) peer: Peer<'a>,
+    /// The first and the last port.
+    pub(crate) ports: Option<(u16, u16)>,
+    pub(crate) peer: Peer,
     pub(crate) description: &'a str,
 }
 
 pub(crate) fn rule(
-    group: &Handle<SecurityGroup>,
-    rule: &Rule<'_>,
+    group: Input<SecurityGroupId>,
+    rule: Rule<'_>,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<SecurityGroupRule>> {
-    let mut spec = json!({
-        "group_id": group.json(security_group::out::GROUP_ID),
-        "direction": rule.direction,
-        "ip_protocol": rule.protocol,
-        "from_port": rule.port,
-        "to_port": rule.port,
-        "description": rule.description,
-    });
-    let (field, peer) = match &rule.peer {
-        Peer::Group(peer) => (
-            "referenced_group_id",
-            peer.json(security_group::out::GROUP_ID),
-        ),
-        Peer::Nodes(nodes) => ("referenced_group_id", nodes.id()),
-        Peer::Cidr(cidr) => ("cidr_ipv4", json!(cidr)),
-        Peer::PrefixList(id) => ("prefix_list_id", json!(id)),
+    let mut spec = security_group_rule::Spec {
+        group_id: group,
+        direction: Direction::Ingress,
+        ip_protocol: rule.protocol.to_owned().into(),
+        from_port: rule.ports.map(|(first, _)| first.into()),
+        to_port: rule.ports.map(|(_, last)| last.into()),
+        cidr_ipv4: None,
+        cidr_ipv6: None,
+        prefix_list_id: None,
+        referenced_group_id: None,
+        description: Some(rule.description.to_owned()),
+        tags: declare.tags(rule.address),
     };
-    spec[field] = peer;
-    declare.make(rule.address, spec)
+    match rule.peer {
+        Peer::Group(group) => spec.referenced_group_id = Some(group),
+        Peer::Cidr(cidr) => spec.cidr_ipv4 = Some(cidr),
+        Peer::PrefixList(id) => spec.prefix_list_id = Some(id),
+    }
+    declare.add(rule.address, &spec)
 }
 
 /// A text of literals and references.

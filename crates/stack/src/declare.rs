@@ -1,12 +1,11 @@
 //! How blocks declare resources: typed specs in, nodes of the graph out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_aws::s3::bucket::{self, Bucket};
 use platctl_aws::s3::extras::Logging;
 use platctl_engine::graph::Node;
-use platctl_engine::{Address, Declared, Handle, Kind};
-use serde_json::{Value, json};
+use platctl_engine::{Address, Data, Declared, Handle, Input, Kind};
 
 use crate::Context;
 use crate::error::Fault;
@@ -192,37 +191,23 @@ impl<'a> Declare<'a> {
         Ok(Handle::new(address))
     }
 
-    /// Declares a resource from its spec as a stack file would state it, with the block's tags.
-    pub(crate) fn make<K: Kind>(&mut self, address: &str, spec: Value) -> Checked<Handle<K>> {
-        self.make_after(address, spec, &[])
+    /// A set of which some items are references.
+    pub(crate) fn set<T: Data + Ord>(
+        &self,
+        items: impl IntoIterator<Item = Input<T>>,
+    ) -> Checked<Input<BTreeSet<T>>> {
+        Input::list(items).map_err(|error| self.fault(error.to_string()))
     }
 
-    /// The same for a resource that has to wait for others from which it takes nothing.
-    pub(crate) fn make_after<K: Kind>(
-        &mut self,
-        address: &str,
-        mut spec: Value,
-        after: &[&Address],
-    ) -> Checked<Handle<K>> {
-        if let Some(fields) = spec.as_object_mut() {
-            fields.retain(|_, value| !value.is_null());
-            if K::TAGGED && K::TAGS == Some("/tags") {
-                let tags = fields.entry("tags").or_insert_with(|| json!({}));
-                for (key, value) in self.tags(address) {
-                    if tags.get(&key).is_none() {
-                        tags[key] = value.into();
-                    }
-                }
-            }
-        }
-        let full = format!("{}.{address}", self.block);
-        let typed: K::Spec<Declared> = serde_json::from_value(spec).map_err(|error| {
-            vec![
-                Fault::new(format!("`{full}` is not allowed: {error}"))
-                    .at(self.place, "in this block"),
-            ]
-        })?;
-        self.add_after(address, &typed, after)
+    /// A map of which some values are references.
+    pub(crate) fn map<'k, T: Data>(
+        &self,
+        entries: impl IntoIterator<Item = (&'k str, Input<T>)>,
+    ) -> Checked<Input<BTreeMap<String, T>>> {
+        let entries = entries
+            .into_iter()
+            .map(|(key, value)| (key.to_owned(), value));
+        Input::map(entries).map_err(|error| self.fault(error.to_string()))
     }
 
     /// Declares what follows in another region, until the next call.

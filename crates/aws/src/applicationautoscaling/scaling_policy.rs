@@ -40,8 +40,11 @@ pub struct TargetTracking {
     pub scale_in_cooldown: i32,
 }
 
+/// The cooldown period, unless a policy states it.
+pub const COOLDOWN_SECONDS: i32 = 300;
+
 const fn cooldown() -> i32 {
-    300
+    COOLDOWN_SECONDS
 }
 
 /// A target tracking scaling policy of Application Auto Scaling.

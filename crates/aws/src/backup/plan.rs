@@ -72,12 +72,17 @@ pub struct Rule<S: Stage = Resolved> {
     pub copy_actions: Vec<Copy<S>>,
 }
 
+/// The minutes within which a backup starts, unless a rule states it.
+pub const START_WINDOW_MINUTES: i64 = 480;
+/// The minutes within which a backup is complete, unless a rule states it.
+pub const COMPLETION_WINDOW_MINUTES: i64 = 10080;
+
 const fn start_window() -> i64 {
-    480
+    START_WINDOW_MINUTES
 }
 
 const fn completion_window() -> i64 {
-    10080
+    COMPLETION_WINDOW_MINUTES
 }
 
 /// An AWS Backup plan: when backups are created and how long they are kept.

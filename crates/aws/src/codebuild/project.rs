@@ -64,6 +64,21 @@ pub struct Source<S: Stage = Resolved> {
     pub report_build_status: Option<bool>,
 }
 
+impl<S: Stage> Source<S> {
+    /// A source of this type, without a repository and a buildspec.
+    #[must_use]
+    pub fn of(kind: &str) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            location: None,
+            git_clone_depth: 0,
+            buildspec: None,
+            auth: None,
+            report_build_status: None,
+        }
+    }
+}
+
 /// The build output artifacts of a build project.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -86,6 +101,17 @@ pub struct Variable<S: Stage = Resolved> {
     /// The type of the variable: `PLAINTEXT`, `PARAMETER_STORE` or `SECRETS_MANAGER`. Default: `PLAINTEXT`.
     #[serde(rename = "type", default = "plaintext")]
     pub kind: String,
+}
+
+impl<S: Stage> Variable<S> {
+    /// A variable whose value is not secret.
+    pub fn plain(name: &str, value: S::In<String>) -> Self {
+        Self {
+            name: name.to_owned(),
+            value,
+            kind: plaintext(),
+        }
+    }
 }
 
 pub(super) fn plaintext() -> String {

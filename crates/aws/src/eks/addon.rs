@@ -32,6 +32,12 @@ pub struct Addon;
 pub struct Configuration(Value);
 
 impl Configuration {
+    /// The configuration with these settings, a JSON object. The add-on defines them.
+    #[must_use]
+    pub const fn new(settings: Value) -> Self {
+        Self(settings)
+    }
+
     /// Settings as EKS answers them. Other text than JSON (YAML is allowed) is compared as it is.
     fn parse(text: &str) -> Self {
         Self(serde_json::from_str(text).unwrap_or_else(|_| text.into()))

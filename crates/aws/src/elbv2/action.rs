@@ -5,8 +5,9 @@ use aws_sdk_elasticloadbalancingv2::types::{
     RedirectActionConfig, RedirectActionStatusCodeEnum, TargetGroupStickinessConfig,
     TargetGroupTuple,
 };
-use platctl_engine::{CloudResult, SpecError};
+use platctl_engine::{CloudResult, Input, SpecError};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::invalid;
 use crate::types::Arn;
@@ -109,6 +110,21 @@ fn query() -> String {
     "#{query}".into()
 }
 
+impl Redirect {
+    /// To the same URL with another protocol.
+    #[must_use]
+    pub fn to(protocol: &str, status_code: &str) -> Self {
+        Self {
+            status_code: status_code.to_owned(),
+            protocol: protocol.to_owned(),
+            port: port(),
+            host: host(),
+            path: path(),
+            query: query(),
+        }
+    }
+}
+
 impl Action {
     /// All requests to one target group.
     pub fn to(target_group: impl Into<Arn>) -> Self {
@@ -120,6 +136,14 @@ impl Action {
             target_groups: vec![group],
             stickiness_seconds: None,
         })
+    }
+
+    /// All requests to one target group that the same stack declares. The group's ARN is a reference, so the weight is
+    /// left to its default.
+    #[must_use]
+    pub fn to_declared(target_group: Input<Arn>) -> Input<Vec<Self>> {
+        let group = Value::from(target_group);
+        Input::Expr(json!([{"forward": {"target_groups": [{"target_group_arn": group}]}}]))
     }
 
     fn aws(&self) -> CloudResult<AwsAction> {
@@ -326,7 +350,6 @@ pub(super) fn check(path: &str, actions: &[Action]) -> Result<(), SpecError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_is_sent_is_read_back_alike() {
@@ -337,6 +360,20 @@ mod tests {
         ]))
         .unwrap();
         assert_eq!(from_aws(&to_aws("", &list).unwrap()), list);
+    }
+
+    #[test]
+    fn a_declared_action_is_read_once_its_reference_is_known() {
+        let declared =
+            |group: Input<Arn>| serde_json::to_value(Action::to_declared(group)).unwrap();
+        let reference = Input::Expr(json!({"$ref": "api.target_group.arn"}));
+        assert_eq!(
+            declared(reference)[0]["forward"]["target_groups"],
+            json!([{"target_group_arn": {"$ref": "api.target_group.arn"}}])
+        );
+        let known: Vec<Action> =
+            serde_json::from_value(declared(Arn::from("arn:a").into())).unwrap();
+        assert_eq!(known, [Action::to("arn:a")]);
     }
 
     #[test]

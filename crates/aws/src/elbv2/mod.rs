@@ -32,6 +32,12 @@ const ARNS: usize = 20;
 #[serde(transparent)]
 pub struct Attributes(#[schemars(with = "BTreeMap<String, Value>")] pub BTreeMap<String, String>);
 
+impl From<BTreeMap<String, String>> for Attributes {
+    fn from(attributes: BTreeMap<String, String>) -> Self {
+        Self(attributes)
+    }
+}
+
 impl<'de> Deserialize<'de> for Attributes {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = |value: Value| match value {

@@ -1,12 +1,13 @@
 //! The alarms.
 
-use platctl_aws::cloudwatch::metric_alarm::MetricAlarm;
+use std::collections::BTreeMap;
+
+use platctl_aws::cloudwatch::metric_alarm::{self, MetricAlarm};
 use platctl_aws::elbv2::load_balancer;
 use platctl_aws::elbv2::target_group;
 use platctl_aws::rds::db_cluster;
 use platctl_aws::sns::topic::{self, Topic};
-use platctl_engine::Handle;
-use serde_json::{Value, json};
+use platctl_engine::{Handle, Input};
 
 use super::{Alerts, Watched};
 use crate::declare::{Checked, Declare};
@@ -18,10 +19,10 @@ struct Alarm<'a> {
     namespace: &'a str,
     metric: &'a str,
     statistic: &'a str,
-    period: u32,
+    period: i32,
     above: bool,
     threshold: f64,
-    dimensions: Value,
+    dimensions: Input<BTreeMap<String, String>>,
     /// What it means that nothing is measured.
     silence: &'a str,
 }
@@ -75,6 +76,8 @@ impl Alerts {
                 lag,
             ));
         }
+        let id = database.cluster.get(db_cluster::out::DB_CLUSTER_IDENTIFIER);
+        let dimensions = declare.map([("DBClusterIdentifier", id)])?;
         for (name, metric, statistic, above, threshold) in watched {
             let alarm = Alarm {
                 name: &format!("database-{name}"),
@@ -85,10 +88,10 @@ impl Alerts {
                 period: 60,
                 above,
                 threshold,
-                dimensions: json!({"DBClusterIdentifier": database.cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER)}),
+                dimensions: dimensions.clone(),
                 silence: "missing",
             };
-            declare_alarm(&alarm, topic, declare)?;
+            declare_alarm(alarm, topic, declare)?;
         }
         Ok(())
     }
@@ -102,7 +105,8 @@ impl Alerts {
         let Some(edge) = watched.edge else {
             return Ok(());
         };
-        let balancer = edge.balancer.json(load_balancer::out::ARN_SUFFIX);
+        let balancer = edge.balancer.get(load_balancer::out::ARN_SUFFIX);
+        let dimensions = declare.map([("LoadBalancer", balancer.clone())])?;
         let failed = self.thresholds.failed_requests.unwrap_or(25.0);
         let of_balancer = |name, description, metric| Alarm {
             name,
@@ -113,18 +117,18 @@ impl Alerts {
             period: 300,
             above: true,
             threshold: failed,
-            dimensions: json!({"LoadBalancer": balancer}),
+            dimensions: dimensions.clone(),
             silence: "notBreaching",
         };
         let text = "Services answer with errors";
         declare_alarm(
-            &of_balancer("services-5xx", text, "HTTPCode_Target_5XX_Count"),
+            of_balancer("services-5xx", text, "HTTPCode_Target_5XX_Count"),
             topic,
             declare,
         )?;
         let text = "The load balancer cannot reach services";
         declare_alarm(
-            &of_balancer("load-balancer-5xx", text, "HTTPCode_ELB_5XX_Count"),
+            of_balancer("load-balancer-5xx", text, "HTTPCode_ELB_5XX_Count"),
             topic,
             declare,
         )?;
@@ -132,6 +136,10 @@ impl Alerts {
             let Some(group) = &service.target_group else {
                 continue;
             };
+            let dimensions = [
+                ("LoadBalancer", balancer.clone()),
+                ("TargetGroup", group.get(target_group::out::ARN_SUFFIX)),
+            ];
             let alarm = Alarm {
                 name: &format!("{}-healthy-hosts", service.name),
                 description: &format!("No pod of {} is healthy", service.name),
@@ -141,39 +149,46 @@ impl Alerts {
                 period: 60,
                 above: false,
                 threshold: 1.0,
-                dimensions: json!({"LoadBalancer": balancer, "TargetGroup": group.json(target_group::out::ARN_SUFFIX)}),
+                dimensions: declare.map(dimensions)?,
                 silence: "notBreaching",
             };
-            declare_alarm(&alarm, topic, declare)?;
+            declare_alarm(alarm, topic, declare)?;
         }
         Ok(())
     }
 }
 
 fn declare_alarm(
-    alarm: &Alarm<'_>,
+    alarm: Alarm<'_>,
     topic: &Handle<Topic>,
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
-    let tell = json!([topic.json(topic::out::ARN)]);
-    declare.make::<MetricAlarm>(
-        &format!("alarm.{}", alarm.name),
-        json!({
-            "alarm_name": declare.name(alarm.name),
-            "alarm_description": alarm.description,
-            "namespace": alarm.namespace,
-            "metric_name": alarm.metric,
-            "statistic": alarm.statistic,
-            "dimensions": alarm.dimensions,
-            "period": alarm.period,
-            "evaluation_periods": 5,
-            "datapoints_to_alarm": 3,
-            "comparison_operator": if alarm.above { "GreaterThanThreshold" } else { "LessThanThreshold" },
-            "threshold": alarm.threshold,
-            "treat_missing_data": alarm.silence,
-            "alarm_actions": tell,
-            "ok_actions": tell,
-        }),
-    )?;
-    Ok(())
+    let topic = declare.set([topic.get(topic::out::ARN)])?;
+    let comparison = if alarm.above {
+        "GreaterThanThreshold"
+    } else {
+        "LessThanThreshold"
+    };
+    let address = format!("alarm.{}", alarm.name);
+    let spec = metric_alarm::Spec {
+        alarm_name: declare.name(alarm.name),
+        alarm_description: alarm.description.to_owned(),
+        namespace: alarm.namespace.to_owned(),
+        metric_name: alarm.metric.to_owned(),
+        dimensions: Some(alarm.dimensions),
+        statistic: alarm.statistic.to_owned(),
+        period: alarm.period,
+        evaluation_periods: 5,
+        datapoints_to_alarm: Some(3),
+        comparison_operator: comparison.to_owned(),
+        threshold: alarm.threshold,
+        treat_missing_data: alarm.silence.to_owned(),
+        alarm_actions: Some(topic.clone()),
+        ok_actions: Some(topic),
+        insufficient_data_actions: None,
+        actions_enabled: None,
+        unit: None,
+        tags: declare.tags(&address),
+    };
+    declare.add::<MetricAlarm>(&address, &spec).map(drop)
 }

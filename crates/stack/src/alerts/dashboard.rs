@@ -1,6 +1,7 @@
 //! The dashboard.
 
-use platctl_aws::cloudwatch::dashboard::Dashboard;
+use platctl_aws::Document;
+use platctl_aws::cloudwatch::dashboard::{self, Dashboard};
 use platctl_aws::elbv2::load_balancer;
 use platctl_aws::rds::db_cluster;
 use serde_json::{Value, json};
@@ -60,8 +61,10 @@ impl Alerts {
             })
         };
         let widgets: Vec<Value> = graphs.iter().enumerate().map(widget).collect();
-        let spec = json!({"dashboard_name": declare.global_name("platform"), "dashboard_body": {"widgets": widgets}});
-        declare.make::<Dashboard>("dashboard", spec)?;
-        Ok(())
+        let spec = dashboard::Spec {
+            dashboard_name: declare.global_name("platform"),
+            dashboard_body: Document::declared(json!({"widgets": widgets})),
+        };
+        declare.add::<Dashboard>("dashboard", &spec).map(drop)
     }
 }

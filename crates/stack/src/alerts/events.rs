@@ -42,14 +42,13 @@ fn subscribe(
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
     let address = format!("events.{what}");
-    let sources = Input::list(sources).map_err(|error| declare.fault(error.to_string()))?;
     declare.add::<EventSubscription>(
         &address,
         &Spec::<Declared> {
             subscription_name: declare.name(&format!("database-{what}")),
             sns_topic_arn: topic.get(topic::out::ARN),
             source_type: format!("db-{what}"),
-            source_ids: Some(sources),
+            source_ids: Some(declare.set(sources)?),
             event_categories: categories.iter().map(|one| (*one).to_owned()).collect(),
             enabled: true,
             tags: declare.tags(&address),

@@ -4,8 +4,9 @@ mod alarms;
 mod dashboard;
 mod events;
 
+use platctl_aws::Policy;
 use platctl_aws::kms::key::{self, Key};
-use platctl_aws::sns::subscription::Subscription;
+use platctl_aws::sns::subscription::{self, Subscription};
 use platctl_aws::sns::topic::{self, Topic};
 use platctl_engine::Handle;
 use schemars::JsonSchema;
@@ -85,23 +86,22 @@ impl Alerts {
             .map(|service| service_uses_key(service, account.clone()))
             .to_vec();
         let key = key("", "Encrypts alerts", statements, declare)?;
-        let topic: Handle<Topic> = declare.make(
-            "topic",
-            json!({
-                "name": declare.name("alerts"),
-                "kms_master_key_id": key.json(key::out::KEY_ID),
-                "policy": publishers(declare),
-            }),
-        )?;
+        let spec = topic::Spec {
+            name: declare.name("alerts"),
+            display_name: None,
+            kms_master_key_id: Some(key.get(key::out::KEY_ID)),
+            policy: Some(Policy::declared(publishers(declare))),
+            tags: declare.tags("topic"),
+        };
+        let topic: Handle<Topic> = declare.add("topic", &spec)?;
         for (number, address) in recipients.iter().enumerate() {
-            declare.make::<Subscription>(
-                &format!("email.{}", number + 1),
-                json!({
-                    "topic_arn": topic.json(topic::out::ARN),
-                    "protocol": "email",
-                    "endpoint": address,
-                }),
-            )?;
+            let spec = subscription::Spec {
+                topic_arn: topic.get(topic::out::ARN),
+                protocol: "email".to_owned(),
+                endpoint: address.clone().into(),
+                filter_policy: None,
+            };
+            declare.add::<Subscription>(&format!("email.{}", number + 1), &spec)?;
         }
         self.alarms(&topic, watched, declare)?;
         if let Some(database) = watched.database {

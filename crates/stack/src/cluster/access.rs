@@ -1,9 +1,11 @@
 //! Who may do what with the cluster.
 
-use platctl_aws::eks::access_entry::AccessEntry;
+use std::collections::BTreeSet;
+
+use platctl_aws::eks::access_entry::{self, AccessEntry, AccessPolicy};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
+use platctl_aws::types::Arn;
 use platctl_engine::{Address, Handle};
-use serde_json::json;
 
 use super::{Cluster, Endpoint};
 use crate::declare::{Checked, Declare};
@@ -42,14 +44,20 @@ impl Cluster {
                 .collect();
             let partition = &declare.context().partition;
             let policy = format!("arn:{partition}:eks::aws:cluster-access-policy/{policy}");
-            let entry: Handle<AccessEntry> = declare.make(
-                &format!("access.{name}"),
-                json!({
-                    "cluster_name": cluster.json(cluster::out::NAME),
-                    "principal_arn": person.value,
-                    "access_policies": [{"policy_arn": policy}],
-                }),
-            )?;
+            let address = format!("access.{name}");
+            let spec = access_entry::Spec {
+                cluster_name: cluster.get(cluster::out::NAME),
+                principal_arn: Arn(person.value.clone()).into(),
+                kind: None,
+                kubernetes_groups: None,
+                username: None,
+                access_policies: BTreeSet::from([AccessPolicy {
+                    policy_arn: Arn(policy),
+                    namespaces: BTreeSet::new(),
+                }]),
+                tags: declare.tags(&address),
+            };
+            let entry: Handle<AccessEntry> = declare.add(&address, &spec)?;
             made.push(entry.address().clone());
         }
         Ok(made)

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use platctl_aws::eks::addon::Addon;
+use platctl_aws::eks::addon::{self, Addon, Configuration};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::eks::node_group::NodeGroup;
-use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
-use platctl_aws::iam::role;
+use platctl_aws::eks::pod_identity_association::{self, PodIdentityAssociation};
+use platctl_aws::iam::role::{self, Role};
 use platctl_engine::{Address, Handle};
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -103,17 +103,14 @@ impl Cluster {
                 "service-role/AmazonEBSCSIDriverPolicy",
                 declare,
             )?;
-            let identity: Handle<PodIdentityAssociation> = declare.make_after(
+            let identity = pod_identity(
                 "pod_identity.ebs",
-                json!({
-                    "cluster_name": cluster.json(cluster::out::NAME),
-                    "namespace": EBS_ACCOUNT.0,
-                    "service_account": EBS_ACCOUNT.1,
-                    "role_arn": role.json(role::out::ARN),
-                }),
-                &[policy.address()],
+                cluster,
+                EBS_ACCOUNT,
+                (&role, policy.address()),
+                declare,
             )?;
-            after.push(identity.address().clone());
+            after.push(identity);
         }
         let mut made = Vec::new();
         for name in LATE.into_iter().chain(self.others()) {
@@ -169,18 +166,22 @@ impl Cluster {
             Some(Wish::Tuned(tuned)) => tuned.clone(),
             _ => Tuned::default(),
         };
-        let spec = json!({
-            "cluster_name": cluster.json(cluster::out::NAME),
-            "addon_name": name,
-            // One without a version of its own moves along with the cluster.
-            "kubernetes_version": tuned.version.is_none().then(|| self.version()),
-            "addon_version": tuned.version,
-            "configuration_values": configuration(name, tuned.configuration, declare),
-        });
+        // One without a version of its own moves along with the cluster.
+        let moves = tuned.version.is_none().then(|| self.version().to_owned());
+        let settings = configuration(name, tuned.configuration, declare);
+        let address = format!("addon.{name}");
+        let spec = addon::Spec {
+            cluster_name: cluster.get(cluster::out::NAME),
+            addon_name: name.to_owned(),
+            addon_version: tuned.version,
+            kubernetes_version: moves.map(Into::into),
+            configuration_values: settings.map(|settings| Configuration::new(settings).into()),
+            service_account_role_arn: None,
+            pod_identity_associations: None,
+            tags: declare.tags(&address),
+        };
         let after: Vec<&Address> = after.iter().collect();
-        declare
-            .make_after(&format!("addon.{name}"), spec, &after)
-            .map(Some)
+        declare.add_after(&address, &spec, &after).map(Some)
     }
 
     fn check_addons(&self) -> Checked<()> {
@@ -233,6 +234,27 @@ fn merge(into: &mut Value, more: Value) {
         }
         (into, more) => *into = more,
     }
+}
+
+/// Gives a role to the pods of a service account; answers what has to be there before its pods are made.
+pub(crate) fn pod_identity(
+    address: &str,
+    cluster: &Handle<EksCluster>,
+    (namespace, service_account): (&str, &str),
+    (role, policy): (&Handle<Role>, &Address),
+    declare: &mut Declare<'_>,
+) -> Checked<Address> {
+    let spec = pod_identity_association::Spec {
+        cluster_name: cluster.get(cluster::out::NAME),
+        namespace: namespace.to_owned(),
+        service_account: service_account.to_owned(),
+        role_arn: role.get(role::out::ARN),
+        target_role_arn: None,
+        disable_session_tags: false,
+        tags: declare.tags(address),
+    };
+    let identity: Handle<PodIdentityAssociation> = declare.add_after(address, &spec, &[policy])?;
+    Ok(identity.address().clone())
 }
 
 /// Others that AWS offers.

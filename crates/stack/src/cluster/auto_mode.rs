@@ -1,8 +1,11 @@
 //! EKS Auto Mode: EKS launches the nodes, and runs on them what add-ons and components do otherwise.
 
-use platctl_aws::eks::auto_mode::{BUILT_IN, NODE_POOLS};
+use std::collections::BTreeSet;
+
+use platctl_aws::eks::auto_mode::{BUILT_IN, ComputeConfig, NODE_POOLS};
+use platctl_aws::eks::cluster;
 use platctl_aws::iam::role;
-use platctl_engine::Address;
+use platctl_engine::{Address, Declared};
 use serde_json::{Value, json};
 
 use super::{Cluster, NodeSource, addons};
@@ -36,7 +39,7 @@ pub(super) fn trust(declare: &Declare<'_>) -> Value {
 /// What the cluster is told, and what has to be there before it.
 pub(super) fn declare(
     control_plane: &platctl_engine::Handle<role::Role>,
-    spec: &mut Value,
+    spec: &mut cluster::Spec<Declared>,
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Address>> {
     let mut before = Vec::new();
@@ -54,19 +57,25 @@ pub(super) fn declare(
     for (address, managed) in NODES {
         before.push(attach(address, &nodes, managed, declare)?.address().clone());
     }
-    spec["compute_config"] = json!({
-        "enabled": true, "node_pools": NODE_POOLS, "node_role_arn": nodes.json(role::out::ARN),
+    spec.compute_config = Some(ComputeConfig {
+        enabled: true,
+        node_pools: NODE_POOLS.map(ToOwned::to_owned).into(),
+        node_role_arn: Some(nodes.get(role::out::ARN)),
     });
-    spec["block_storage"] = true.into();
-    spec["elastic_load_balancing"] = true.into();
+    spec.block_storage = Some(true);
+    spec.elastic_load_balancing = Some(true);
     Ok(before)
 }
 
 /// Of a cluster whose nodes are not EKS's. It is said, so that a cluster that was switched by hand is seen.
-pub(super) fn disable(spec: &mut Value) {
-    spec["compute_config"] = json!({"enabled": false});
-    spec["block_storage"] = false.into();
-    spec["elastic_load_balancing"] = false.into();
+pub(super) fn disable(spec: &mut cluster::Spec<Declared>) {
+    spec.compute_config = Some(ComputeConfig {
+        enabled: false,
+        node_pools: BTreeSet::new(),
+        node_role_arn: None,
+    });
+    spec.block_storage = Some(false);
+    spec.elastic_load_balancing = Some(false);
 }
 
 impl Cluster {

@@ -9,24 +9,24 @@ mod nodes;
 mod pools;
 mod room;
 
-pub(crate) use addons::pod_trust;
+pub(crate) use addons::{pod_identity, pod_trust};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
 use platctl_aws::eks::architecture::Ami;
-use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
-use platctl_aws::iam::oidc_provider::OidcProvider;
-use platctl_aws::iam::role;
+use platctl_aws::eks::cluster::{self, AuthenticationMode, Cluster as EksCluster};
+use platctl_aws::iam::oidc_provider::{self, OidcProvider};
+use platctl_aws::iam::role::{self, Role};
 use platctl_aws::kms::key::{self, Key};
-use platctl_engine::{Address, Handle};
+use platctl_aws::types::{Cidr, SecurityGroupId};
+use platctl_engine::{Address, Declared, Handle, Input};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
 use crate::common::{
-    NetworkParts, NodesGroup, Peer, Rule, attach, ids, key, log_group, logs_use_key, role, rule,
-    security_group, trust,
+    NetworkParts, NodesGroup, Peer, Rule, attach, key, log_group, logs_use_key, role, rule,
+    security_group, subnet_ids, trust,
 };
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -139,6 +139,16 @@ pub(crate) enum Capacity {
     Spot,
 }
 
+impl Capacity {
+    /// As EKS calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::OnDemand => "ON_DEMAND",
+            Self::Spot => "SPOT",
+        }
+    }
+}
+
 /// Pods that run without nodes.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -199,13 +209,12 @@ impl Cluster {
         let group = security_group("nodes", network, "The nodes of the cluster", true, declare)?;
         let among = Rule {
             address: "ingress.nodes",
-            direction: "ingress",
             protocol: "-1",
-            port: None,
-            peer: Peer::Group(&group),
+            ports: None,
+            peer: Peer::Group(group.get(security_group::out::GROUP_ID)),
             description: "Among the nodes",
         };
-        rule(&group, &among, declare)?;
+        rule(group.get(security_group::out::GROUP_ID), among, declare)?;
         Ok(group)
     }
 
@@ -231,13 +240,13 @@ impl Cluster {
             .map_or_else(|| declare.log_days(90), |days| i32::from(days.value));
         let log_group = log_group("log_group", &logs, days, &key, declare)?;
         let cluster = self.cluster(network, &key, log_group.address(), declare)?;
-        let oidc = declare.make(
-            "oidc",
-            json!({
-                "url": cluster.json(cluster::out::OIDC_ISSUER),
-                "client_id_list": ["sts.amazonaws.com"],
-            }),
-        )?;
+        let spec = oidc_provider::Spec {
+            url: cluster.get(cluster::out::OIDC_ISSUER),
+            client_id_list: BTreeSet::from(["sts.amazonaws.com".to_owned()]),
+            thumbprint_list: None,
+            tags: declare.tags("oidc"),
+        };
+        let oidc = declare.add("oidc", &spec)?;
         let mut ready = self.access(&cluster, declare)?;
         let (nodes, source, more) = self.compute(network, &cluster, declare)?;
         ready.extend(more);
@@ -303,30 +312,7 @@ impl Cluster {
             declare,
         )?;
         let policy = attach("policy.cluster", &role, "AmazonEKSClusterPolicy", declare)?;
-        let endpoint = self.endpoint.value;
-        let mut spec = json!({
-            "name": declare.name("cluster"),
-            "version": self.version(),
-            "role_arn": role.json(role::out::ARN),
-            "subnet_ids": ids(&network.private),
-            "endpoint_private_access": endpoint != Endpoint::Public,
-            "endpoint_public_access": endpoint != Endpoint::Private,
-            "logging": LOGS,
-            "encryption_key_arn": key.json(key::out::ARN),
-            "authentication_mode": "API",
-            "deletion_protection": declare.protects(),
-        });
-        if let Some(ranges) = self
-            .public_cidrs
-            .as_ref()
-            .filter(|_| endpoint != Endpoint::Private)
-        {
-            spec["public_access_cidrs"] = ranges
-                .value
-                .iter()
-                .map(|range| range.value.clone())
-                .collect();
-        }
+        let mut spec = self.spec(&role, key, network, declare)?;
         // Without its policy the control plane cannot make its network interfaces; and EKS would make the
         // group of its logs itself, without an end and without a key.
         let mut after = vec![policy.address().clone(), logs.clone()];
@@ -337,7 +323,50 @@ impl Cluster {
         } else {
             auto_mode::disable(&mut spec);
         }
-        declare.make_after("cluster", spec, &after.iter().collect::<Vec<_>>())
+        declare.add_after("cluster", &spec, &after.iter().collect::<Vec<_>>())
+    }
+
+    fn spec(
+        &self,
+        role: &Handle<Role>,
+        key: &Handle<Key>,
+        network: &NetworkParts,
+        declare: &Declare<'_>,
+    ) -> Checked<cluster::Spec<Declared>> {
+        let endpoint = self.endpoint.value;
+        Ok(cluster::Spec {
+            name: declare.name("cluster"),
+            version: Some(self.version().to_owned()),
+            role_arn: role.get(role::out::ARN),
+            subnet_ids: subnet_ids(&network.private, declare)?,
+            security_group_ids: None,
+            endpoint_private_access: endpoint != Endpoint::Public,
+            endpoint_public_access: endpoint != Endpoint::Private,
+            public_access_cidrs: self.public_access_cidrs(declare)?,
+            logging: LOGS.map(ToOwned::to_owned).into(),
+            encryption_key_arn: Some(key.get(key::out::ARN)),
+            authentication_mode: AuthenticationMode::Api,
+            bootstrap_cluster_creator_admin_permissions: false,
+            bootstrap_self_managed_addons: false,
+            service_ipv4_cidr: None,
+            compute_config: None,
+            block_storage: None,
+            elastic_load_balancing: None,
+            support_type: None,
+            deletion_protection: declare.protects(),
+            tags: declare.tags("cluster"),
+        })
+    }
+
+    /// Who may reach a public endpoint; nothing is said of one that is not.
+    fn public_access_cidrs(&self, declare: &Declare<'_>) -> Checked<Option<BTreeSet<Cidr>>> {
+        let ranges = self.public_cidrs.as_ref();
+        let ranges = ranges.filter(|_| self.endpoint.value != Endpoint::Private);
+        let range = |range: &At<String>| range.value.parse::<Cidr>();
+        ranges
+            .map(|ranges| ranges.value.iter().map(range).collect::<Result<_, _>>())
+            .transpose()
+            .map_err(|error| declare.fault(error.to_string()))
     }
 }
 
@@ -345,9 +374,10 @@ impl Cluster {
 fn node_groups_of(
     cluster: &Handle<EksCluster>,
     nodes: &Handle<SecurityGroup>,
-) -> serde_json::Value {
-    json!([
-        nodes.json(security_group::out::GROUP_ID),
-        cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID)
+    declare: &Declare<'_>,
+) -> Checked<Input<BTreeSet<SecurityGroupId>>> {
+    declare.set([
+        nodes.get(security_group::out::GROUP_ID),
+        cluster.get(cluster::out::CLUSTER_SECURITY_GROUP_ID),
     ])
 }

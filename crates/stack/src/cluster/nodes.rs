@@ -1,21 +1,20 @@
 //! The nodes: a launch template and a managed group each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use platctl_aws::ec2::launch_template::{self, LaunchTemplate};
+use platctl_aws::ec2::launch_template::{self, BlockDevice, LaunchTemplate, MetadataOptions};
 use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::ec2::subnet::Subnet;
 use platctl_aws::eks::architecture::{self, Ami, Architecture};
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
-use platctl_aws::eks::fargate_profile::FargateProfile;
-use platctl_aws::eks::node_group::NodeGroup as EksNodeGroup;
-use platctl_aws::iam::role;
-use platctl_engine::{Address, Handle};
+use platctl_aws::eks::fargate_profile::{self, FargateProfile, Selector};
+use platctl_aws::eks::node_group::{self, NodeGroup as EksNodeGroup, Taint};
+use platctl_aws::iam::role::{self, Role};
+use platctl_engine::{Address, Declared, Handle};
 use platctl_gitops::nodes::BOTTLEROCKET_GIB;
-use serde_json::{Value, json};
 
-use super::{Capacity, Cluster, NodeGroup, NodeSource, fewest, node_groups_of};
-use crate::common::{NetworkParts, attach, ids, instance_trust, role, trust};
+use super::{Cluster, NodeGroup, NodeSource, fewest, node_groups_of};
+use crate::common::{NetworkParts, attach, instance_trust, role, subnet_ids, trust};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
@@ -55,32 +54,18 @@ impl Cluster {
         let mut made = Vec::new();
         for (name, At { value: group, .. }) in groups {
             let template = self.template(name, group, cluster, nodes, declare)?;
-            let (min, max) = group.sizes(network);
-            let (ami, initial_ami) = group.images(name)?;
-            for (name, subnets) in group.parts(name, network) {
-                let spec = json!({
-                "cluster_name": cluster.json(cluster::out::NAME),
-                "nodegroup_name": name,
-                "node_role": role.json(role::out::ARN),
-                "subnets": ids(&subnets),
-                "instance_types": group.types(),
-                "ami_type": ami,
-                "initial_ami_type": initial_ami,
-                "capacity_type": if group.capacity == Capacity::Spot { "SPOT" } else { "ON_DEMAND" },
-                "min_size": min,
-                "max_size": max,
-                "labels": group.labels,
-                "taints": group.taints()?,
-                "max_unavailable_percentage": 33,
-                "force_update_enabled": group.force_update,
-                "launch_template_id": template.json(launch_template::out::LAUNCH_TEMPLATE_ID),
-                "launch_template_version": template.json(launch_template::out::VERSION_NUMBER),
-                "version": self.version(),
-                "release_version": group.release().0,
-                "latest_release": group.release().1,
-                });
+            let base = Base {
+                network,
+                cluster,
+                role: &role,
+                template: &template,
+                version: self.version(),
+            };
+            for (part, subnets) in group.parts(name, network) {
+                let address = format!("node_group.{part}");
+                let spec = group.spec(name, (part, &subnets), &base, declare)?;
                 let after: Vec<&Address> = after.iter().collect();
-                made.push(declare.make_after(&format!("node_group.{name}"), spec, &after)?);
+                made.push(declare.add_after(&address, &spec, &after)?);
             }
         }
         Ok(made)
@@ -95,16 +80,26 @@ impl Cluster {
         nodes: &Handle<SecurityGroup>,
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<LaunchTemplate>> {
-        declare.make(
-            &format!("launch_template.{name}"),
-            json!({
-                "launch_template_name": declare.name(&format!("nodes-{name}")),
-                "metadata_options": {"http_tokens": "required", "http_put_response_hop_limit": 1},
-                "block_device_mappings": group.disks(),
-                "security_group_ids": node_groups_of(cluster, nodes),
-                "tag_specifications": {"instance": {"Name": declare.name(&format!("node-{name}"))}},
-            }),
-        )
+        let address = format!("launch_template.{name}");
+        let instance = ("Name".to_owned(), declare.name(&format!("node-{name}")));
+        let instance = ("instance".to_owned(), BTreeMap::from([instance]));
+        let spec = launch_template::Spec {
+            launch_template_name: declare.name(&format!("nodes-{name}")),
+            image_id: None,
+            instance_type: None,
+            key_name: None,
+            security_group_ids: Some(node_groups_of(cluster, nodes, declare)?),
+            metadata_options: MetadataOptions {
+                http_tokens: "required".to_owned(),
+                http_put_response_hop_limit: 1,
+            },
+            block_device_mappings: Some(group.disks().into()),
+            monitoring: None,
+            user_data: None,
+            tag_specifications: Some(BTreeMap::from([instance])),
+            tags: declare.tags(&address),
+        };
+        declare.add(&address, &spec)
     }
 
     pub(super) fn fargate(
@@ -131,17 +126,19 @@ impl Cluster {
             declare,
         )?;
         for (name, profile) in &self.fargate {
-            declare.make_after::<FargateProfile>(
-                &format!("fargate.{name}"),
-                json!({
-                    "cluster_name": cluster.json(cluster::out::NAME),
-                    "fargate_profile_name": name,
-                    "pod_execution_role_arn": role.json(role::out::ARN),
-                    "subnets": ids(&network.private),
-                    "selectors": [{"namespace": profile.namespace, "labels": profile.labels}],
-                }),
-                &[policy.address()],
-            )?;
+            let address = format!("fargate.{name}");
+            let spec = fargate_profile::Spec {
+                cluster_name: cluster.get(cluster::out::NAME),
+                fargate_profile_name: name.clone(),
+                pod_execution_role_arn: role.get(role::out::ARN),
+                subnets: Some(subnet_ids(&network.private, declare)?),
+                selectors: BTreeSet::from([Selector {
+                    namespace: profile.namespace.clone(),
+                    labels: profile.labels.clone(),
+                }]),
+                tags: declare.tags(&address),
+            };
+            declare.add_after::<FargateProfile>(&address, &spec, &[policy.address()])?;
         }
         Ok(())
     }
@@ -169,6 +166,16 @@ impl Cluster {
         };
         name.to_owned()
     }
+}
+
+/// What node groups are made from.
+struct Base<'a> {
+    network: &'a NetworkParts,
+    cluster: &'a Handle<EksCluster>,
+    role: &'a Handle<Role>,
+    template: &'a Handle<LaunchTemplate>,
+    /// The version of Kubernetes.
+    version: &'a str,
 }
 
 /// What tells the zones of a region apart.
@@ -208,6 +215,45 @@ impl NodeGroup {
         zones
             .map(|(zone, subnet)| (format!("{name}-{}", letter(zone)), vec![subnet.clone()]))
             .collect()
+    }
+
+    /// One of the groups of EKS, with its subnets.
+    fn spec(
+        &self,
+        name: &str,
+        (part, subnets): (String, &[Handle<Subnet>]),
+        base: &Base<'_>,
+        declare: &Declare<'_>,
+    ) -> Checked<node_group::Spec<Declared>> {
+        let (min_size, max_size) = self.sizes(base.network);
+        let (ami_type, initial_ami_type) = self.images(name)?;
+        let (release, latest_release) = self.release();
+        let template = base.template;
+        Ok(node_group::Spec {
+            cluster_name: base.cluster.get(cluster::out::NAME),
+            node_role: base.role.get(role::out::ARN),
+            subnets: subnet_ids(subnets, declare)?,
+            min_size: min_size.into(),
+            max_size: max_size.into(),
+            desired_size: None,
+            instance_types: Some(self.types()),
+            ami_type: ami_type.map(ToOwned::to_owned),
+            initial_ami_type: initial_ami_type.map(ToOwned::to_owned),
+            capacity_type: Some(self.capacity.name().to_owned()),
+            disk_size: None,
+            launch_template_id: Some(template.get(launch_template::out::LAUNCH_TEMPLATE_ID)),
+            launch_template_version: Some(template.get(launch_template::out::VERSION_NUMBER)),
+            version: Some(base.version.to_owned().into()),
+            release_version: release.map(ToOwned::to_owned),
+            latest_release,
+            labels: self.labels.clone(),
+            taints: self.taints()?,
+            max_unavailable: None,
+            max_unavailable_percentage: Some(33),
+            force_update_enabled: self.force_update,
+            tags: declare.tags(&format!("node_group.{part}")),
+            nodegroup_name: part,
+        })
     }
 
     pub(super) fn types(&self) -> Vec<String> {
@@ -281,23 +327,36 @@ impl NodeGroup {
     }
 
     /// The disks. Bottlerocket keeps its own files and those of containers apart.
-    fn disks(&self) -> Value {
-        let disk = |device: &str, gib: u16| json!({"device_name": device, "volume_size": gib, "volume_type": "gp3", "encrypted": true});
+    fn disks(&self) -> Vec<BlockDevice> {
+        let disk = |device: &str, gib: u16| BlockDevice {
+            device_name: device.to_owned(),
+            volume_size: gib.into(),
+            volume_type: "gp3".to_owned(),
+            encrypted: true,
+            kms_key_id: None,
+            iops: None,
+            throughput: None,
+            delete_on_termination: true,
+        };
         let gib = self.disk_gib.unwrap_or(100);
         match self.ami.unwrap_or_default() {
-            Ami::Al2023 => json!([disk("/dev/xvda", gib)]),
+            Ami::Al2023 => vec![disk("/dev/xvda", gib)],
             Ami::Bottlerocket => {
-                json!([disk("/dev/xvda", BOTTLEROCKET_GIB), disk("/dev/xvdb", gib)])
+                vec![disk("/dev/xvda", BOTTLEROCKET_GIB), disk("/dev/xvdb", gib)]
             }
         }
     }
 
     /// Taints as EKS writes them.
-    fn taints(&self) -> Checked<Value> {
+    fn taints(&self) -> Checked<BTreeSet<Taint>> {
         let taint = |taint: &At<String>| {
             let (key, value, effect) = split_taint(taint)?;
-            let effect = EFFECTS.iter().find(|(name, _)| *name == effect);
-            Ok(json!({"key": key, "value": value, "effect": effect.map(|(_, name)| name)}))
+            let known = EFFECTS.iter().find(|(name, _)| *name == effect);
+            Ok(Taint {
+                key: key.to_owned(),
+                value: Some(value.to_owned()),
+                effect: known.map_or(effect, |(_, name)| *name).to_owned(),
+            })
         };
         self.taints.iter().map(taint).collect()
     }

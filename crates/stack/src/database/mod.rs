@@ -10,8 +10,10 @@ mod replica;
 use std::collections::BTreeMap;
 
 use platctl_aws::ec2::security_group::SecurityGroup;
+use platctl_aws::ec2::security_group::out::GROUP_ID;
 use platctl_aws::rds::db_cluster::DbCluster;
 use platctl_aws::rds::db_instance::DbInstance;
+use platctl_aws::types::SecurityGroupId;
 use platctl_engine::Handle;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -24,6 +26,9 @@ use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::file::Switch;
 use crate::names::{DatabasePort, Region, TagMap};
+
+/// The only engine that is supported, as RDS calls it.
+const ENGINE: &str = "aurora-postgresql";
 
 /// What `database:` says.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -275,30 +280,26 @@ impl Database {
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<SecurityGroup>> {
         let group = security_group("security_group", network, "The database", false, declare)?;
+        let ports = Some((self.port.0, self.port.0));
         if let Some(nodes) = nodes {
             let from_nodes = Rule {
                 address: "ingress.nodes",
-                direction: "ingress",
                 protocol: "tcp",
-                port: Some(self.port.0),
-                peer: Peer::Nodes(nodes),
+                ports,
+                peer: Peer::Group(nodes.id()),
                 description: "PostgreSQL from the nodes of the cluster",
             };
-            rule(&group, &from_nodes, declare)?;
+            rule(group.get(GROUP_ID), from_nodes, declare)?;
         }
         for (number, other) in self.allow.iter().enumerate() {
-            let spec = serde_json::json!({
-                "group_id": group.json(platctl_aws::ec2::security_group::out::GROUP_ID),
-                "direction": "ingress",
-                "ip_protocol": "tcp",
-                "from_port": self.port.0,
-                "to_port": self.port.0,
-                "referenced_group_id": other.value,
-                "description": "PostgreSQL from a group that the stack file names",
-            });
-            let address = format!("ingress.allowed-{number}");
-            declare
-                .make::<platctl_aws::ec2::security_group_rule::SecurityGroupRule>(&address, spec)?;
+            let from_other = Rule {
+                address: &format!("ingress.allowed-{number}"),
+                protocol: "tcp",
+                ports,
+                peer: Peer::Group(SecurityGroupId(other.value.clone()).into()),
+                description: "PostgreSQL from a group that the stack file names",
+            };
+            rule(group.get(GROUP_ID), from_other, declare)?;
         }
         Ok(group)
     }

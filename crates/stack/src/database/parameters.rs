@@ -1,9 +1,11 @@
 //! What the database is configured with.
 
-use platctl_aws::rds::db_cluster_parameter_group::DbClusterParameterGroup;
-use platctl_aws::rds::db_parameter_group::DbParameterGroup;
+use std::collections::BTreeMap;
+use std::marker::PhantomData;
+
+use platctl_aws::rds::db_cluster_parameter_group::{self, DbClusterParameterGroup};
+use platctl_aws::rds::db_parameter_group::{self, DbParameterGroup};
 use platctl_engine::Handle;
-use serde_json::{Map, Value, json};
 
 use super::{Database, Scalar};
 use crate::declare::{Checked, Declare};
@@ -32,34 +34,35 @@ impl Database {
     pub(super) fn parameter_groups(&self, declare: &mut Declare<'_>) -> Checked<Groups> {
         let family = self.family();
         let major = family.trim_start_matches("aurora-postgresql");
-        let mut parameters: Map<String, Value> = self
+        let mut parameters: BTreeMap<String, String> = self
             .parameters
             .iter()
-            .map(|(name, value)| (name.clone(), value.value.text().into()))
+            .map(|(name, value)| (name.clone(), value.value.text()))
             .collect();
         // Connections without TLS are refused; what is slower than a second is logged.
         parameters.insert("rds.force_ssl".into(), "1".into());
         parameters
-            .entry("log_min_duration_statement")
+            .entry("log_min_duration_statement".into())
             .or_insert_with(|| "1000".into());
-        let cluster = declare.make(
-            "parameters.cluster",
-            json!({
-                "db_cluster_parameter_group_name": declare.name(&format!("database-cluster-{major}")),
-                "db_parameter_group_family": family,
-                "description": "Parameters of the database cluster",
-                "parameters": parameters,
-            }),
-        )?;
-        let instance = declare.make(
-            "parameters.instance",
-            json!({
-                "db_parameter_group_name": declare.name(&format!("database-instance-{major}")),
-                "db_parameter_group_family": family,
-                "description": "Parameters of the database instances",
-                "parameters": {"log_connections": "1"},
-            }),
-        )?;
+        let spec = db_cluster_parameter_group::Spec {
+            db_cluster_parameter_group_name: declare.name(&format!("database-cluster-{major}")),
+            db_parameter_group_family: family.clone(),
+            description: "Parameters of the database cluster".to_owned(),
+            parameters,
+            tags: declare.tags("parameters.cluster"),
+            stage: PhantomData,
+        };
+        let cluster = declare.add("parameters.cluster", &spec)?;
+        let logged = ("log_connections".to_owned(), "1".to_owned());
+        let spec = db_parameter_group::Spec {
+            db_parameter_group_name: declare.name(&format!("database-instance-{major}")),
+            db_parameter_group_family: family,
+            description: "Parameters of the database instances".to_owned(),
+            parameters: BTreeMap::from([logged]),
+            tags: declare.tags("parameters.instance"),
+            stage: PhantomData,
+        };
+        let instance = declare.add("parameters.instance", &spec)?;
         Ok(Groups { cluster, instance })
     }
 }

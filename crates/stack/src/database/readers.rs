@@ -1,19 +1,30 @@
 //! The instances: one that writes, and others that only read.
 
 use platctl_aws::applicationautoscaling::scalable_target::{self, ScalableTarget};
-use platctl_aws::applicationautoscaling::scaling_policy::ScalingPolicy;
+use platctl_aws::applicationautoscaling::scaling_policy::{self, ScalingPolicy, TargetTracking};
 use platctl_aws::iam::role::{self, Role};
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::rds::db_cluster::{self, DbCluster};
-use platctl_aws::rds::db_instance::DbInstance;
+use platctl_aws::rds::db_instance::{DbInstance, Spec};
 use platctl_aws::rds::db_parameter_group;
-use platctl_engine::{Address, Handle};
-use serde_json::{Value, json};
+use platctl_engine::{Address, Declared, Handle, Input};
 
-use super::Database;
 use super::parameters::Groups;
-use crate::common::{NetworkParts, join};
+use super::{Database, ENGINE};
+use crate::common::NetworkParts;
 use crate::declare::{Checked, Declare};
+
+/// What is scaled: the number of readers.
+const DIMENSION: &str = "rds:cluster:ReadReplicaCount";
+
+/// What an instance is made with: its cluster, its parameters, the key of Performance Insights, and the role of enhanced
+/// monitoring.
+type Parts<'a> = (
+    &'a Handle<DbCluster>,
+    &'a Groups,
+    &'a Handle<Key>,
+    Option<&'a Handle<Role>>,
+);
 
 impl Database {
     /// The first instance of a cluster becomes its writer, so readers wait until the writer's creation was
@@ -27,24 +38,22 @@ impl Database {
         monitoring: Option<&Handle<Role>>,
         declare: &mut Declare<'_>,
     ) -> Checked<(Handle<DbInstance>, Vec<Handle<DbInstance>>)> {
-        let base = self.instance(cluster, groups, key, monitoring);
         let zone = |number: usize| network.zones.get(number % network.zones.len().max(1));
-        let mut spec = base.clone();
-        spec["db_instance_identifier"] = declare.name("database-writer").into();
-        spec["db_instance_class"] = self.writer_class().into();
-        spec["promotion_tier"] = 0.into();
-        spec["availability_zone"] = json!(zone(0));
-        let writer: Handle<DbInstance> = declare.make("writer", spec)?;
+        let parts = (cluster, groups, key, monitoring);
+        let named = ("database-writer", self.writer_class());
+        let mut spec = self.instance("writer", named, parts, declare);
+        spec.promotion_tier = Some(0);
+        spec.availability_zone = zone(0).cloned();
+        let writer: Handle<DbInstance> = declare.add("writer", &spec)?;
         let mut readers = Vec::new();
         for number in 1..=self.reader_count() {
-            let mut spec = base.clone();
-            spec["db_instance_identifier"] =
-                declare.name(&format!("database-reader-{number}")).into();
-            spec["db_instance_class"] = self.reader_class().into();
-            spec["promotion_tier"] = number.into();
-            spec["availability_zone"] = json!(zone(usize::from(number)));
-            let after: [&Address; 1] = [writer.address()];
-            readers.push(declare.make_after(&format!("reader.{number}"), spec, &after)?);
+            let address = format!("reader.{number}");
+            let name = format!("database-reader-{number}");
+            let named = (name.as_str(), self.reader_class());
+            let mut spec = self.instance(&address, named, parts, declare);
+            spec.promotion_tier = Some(number.into());
+            spec.availability_zone = zone(usize::from(number)).cloned();
+            readers.push(declare.add_after(&address, &spec, &[writer.address()])?);
         }
         Ok((writer, readers))
     }
@@ -52,28 +61,25 @@ impl Database {
     /// What writer and readers have in common.
     fn instance(
         &self,
-        cluster: &Handle<DbCluster>,
-        groups: &Groups,
-        key: &Handle<Key>,
-        monitoring: Option<&Handle<Role>>,
-    ) -> Value {
+        address: &str,
+        named: (&str, &str),
+        (cluster, groups, key, monitoring): Parts<'_>,
+        declare: &Declare<'_>,
+    ) -> Spec<Declared> {
         let insights = self.insights_days();
-        let mut spec = json!({
-            "db_cluster_identifier": cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
-            "engine": "aurora-postgresql",
-            "db_parameter_group_name": groups.instance.json(db_parameter_group::out::DB_PARAMETER_GROUP_NAME),
-            "publicly_accessible": false,
-            "monitoring_interval": self.interval(),
-            "performance_insights_enabled": insights > 0,
-            // Each instance has a window of its own: it is the one in which AWS reboots or upgrades it.
-            "preferred_maintenance_window": self.maintenance_window.as_ref().map(|window| &window.value),
-        });
-        if let Some(role) = monitoring {
-            spec["monitoring_role_arn"] = role.json(role::out::ARN);
-        }
+        let group = &groups.instance;
+        let window = self.maintenance_window.as_ref();
+        let mut spec = instance(cluster, address, named, declare);
+        spec.db_parameter_group_name =
+            Some(group.get(db_parameter_group::out::DB_PARAMETER_GROUP_NAME));
+        spec.monitoring_interval = Some(self.interval().into());
+        spec.monitoring_role_arn = monitoring.map(|role| role.get(role::out::ARN));
+        // Each instance has a window of its own: it is the one in which AWS reboots or upgrades it.
+        spec.preferred_maintenance_window = window.map(|window| window.value.clone());
+        spec.performance_insights_enabled = Some(insights > 0);
         if insights > 0 {
-            spec["performance_insights_kms_key_id"] = key.json(key::out::ARN);
-            spec["performance_insights_retention_period"] = insights.into();
+            spec.performance_insights_kms_key_id = Some(key.get(key::out::ARN));
+            spec.performance_insights_retention_period = Some(insights.into());
         }
         spec
     }
@@ -88,36 +94,62 @@ impl Database {
         let Some(scale) = &self.readers.autoscale else {
             return Ok(());
         };
-        let id = join([
-            json!("cluster:"),
-            cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
-        ]);
         // Scaling copies a reader, so there has to be one.
         let after: Vec<&Address> = readers.iter().map(Handle::address).collect();
-        let target: Handle<ScalableTarget> = declare.make_after(
-            "scaling_target",
-            json!({
-                "service_namespace": "rds",
-                "resource_id": id,
-                "scalable_dimension": "rds:cluster:ReadReplicaCount",
-                "min_capacity": self.reader_count(),
-                "max_capacity": scale.value.max,
-            }),
-            &after,
-        )?;
-        declare.make::<ScalingPolicy>(
-            "scaling_policy",
-            json!({
-                "policy_name": declare.name("database-readers"),
-                "service_namespace": "rds",
-                "resource_id": target.json(scalable_target::out::RESOURCE_ID),
-                "scalable_dimension": "rds:cluster:ReadReplicaCount",
-                "target_tracking": {
-                    "predefined_metric_type": "RDSReaderAverageCPUUtilization",
-                    "target_value": f64::from(scale.value.cpu),
-                },
-            }),
-        )?;
-        Ok(())
+        let spec = scalable_target::Spec {
+            service_namespace: "rds".to_owned(),
+            resource_id: Input::join([
+                "cluster:".into(),
+                cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
+            ]),
+            scalable_dimension: DIMENSION.to_owned(),
+            min_capacity: self.reader_count().into(),
+            max_capacity: scale.value.max.into(),
+            tags: declare.tags("scaling_target"),
+        };
+        let target: Handle<ScalableTarget> = declare.add_after("scaling_target", &spec, &after)?;
+        let spec = scaling_policy::Spec {
+            policy_name: declare.name("database-readers"),
+            service_namespace: "rds".to_owned(),
+            resource_id: target.get(scalable_target::out::RESOURCE_ID),
+            scalable_dimension: DIMENSION.to_owned(),
+            target_tracking: TargetTracking {
+                predefined_metric_type: "RDSReaderAverageCPUUtilization".to_owned(),
+                target_value: f64::from(scale.value.cpu),
+                scale_out_cooldown: scaling_policy::COOLDOWN_SECONDS,
+                scale_in_cooldown: scaling_policy::COOLDOWN_SECONDS,
+            },
+        };
+        declare
+            .add::<ScalingPolicy>("scaling_policy", &spec)
+            .map(drop)
+    }
+}
+
+/// An instance of a cluster, with its name and its class.
+pub(super) fn instance(
+    cluster: &Handle<DbCluster>,
+    address: &str,
+    (name, class): (&str, &str),
+    declare: &Declare<'_>,
+) -> Spec<Declared> {
+    Spec {
+        db_instance_identifier: declare.name(name),
+        db_cluster_identifier: cluster.get(db_cluster::out::DB_CLUSTER_IDENTIFIER),
+        db_instance_class: class.to_owned(),
+        engine: ENGINE.to_owned(),
+        availability_zone: None,
+        promotion_tier: None,
+        db_parameter_group_name: None,
+        publicly_accessible: false,
+        auto_minor_version_upgrade: false,
+        preferred_maintenance_window: None,
+        monitoring_interval: None,
+        monitoring_role_arn: None,
+        performance_insights_enabled: None,
+        performance_insights_kms_key_id: None,
+        performance_insights_retention_period: None,
+        ca_certificate_identifier: None,
+        tags: declare.tags(address),
     }
 }

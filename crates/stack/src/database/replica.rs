@@ -1,20 +1,26 @@
 //! A copy of the database in another region, in a network of its own.
 
+use std::marker::PhantomData;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
 use platctl_aws::ec2::subnet::{self, Subnet};
 use platctl_aws::ec2::vpc::{self, Vpc};
-use platctl_aws::kms::key;
 use platctl_aws::rds::db_cluster::{self, DbCluster};
 use platctl_aws::rds::db_instance::DbInstance;
 use platctl_aws::rds::db_subnet_group::{self, DbSubnetGroup};
 use platctl_aws::rds::global_cluster::{self, GlobalCluster};
-use platctl_engine::Handle;
-use serde_json::json;
+use platctl_aws::types::{Cidr, SubnetId};
+use platctl_engine::{Handle, Input};
 
+use super::readers::instance;
 use super::{Database, Replica};
 use crate::common::key;
 use crate::declare::{Checked, Declare};
 
+/// The range of its network, apart from the default of the network of the stack.
+const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 20, 0, 0), 16);
 /// Zones that a region always has.
 const LETTERS: [&str; 2] = ["a", "b"];
 
@@ -29,14 +35,14 @@ impl Database {
         let Some(replica) = &self.replica else {
             return Ok(());
         };
-        let global: Handle<GlobalCluster> = declare.make_after(
-            "replica.global",
-            json!({
-                "global_cluster_identifier": declare.name("database"),
-                "source_db_cluster_identifier": cluster.json(db_cluster::out::ARN),
-            }),
-            &[writer.address()],
-        )?;
+        let spec = global_cluster::Spec {
+            global_cluster_identifier: declare.name("database"),
+            source_db_cluster_identifier: cluster.get(db_cluster::out::ARN),
+            deletion_protection: false,
+            tags: declare.tags("replica.global"),
+        };
+        let global: Handle<GlobalCluster> =
+            declare.add_after("replica.global", &spec, &[writer.address()])?;
         declare.region(Some(replica.region.value.as_str()));
         let made = self.secondary(replica, &global, declare);
         declare.region(None);
@@ -56,36 +62,21 @@ impl Database {
             Vec::new(),
             declare,
         )?;
-        let mut spec = json!({
-            "db_cluster_identifier": declare.name("database-replica"),
-            "engine": "aurora-postgresql",
-            "engine_version": self.version(),
-            "global_cluster_identifier": global.json(global_cluster::out::GLOBAL_CLUSTER_IDENTIFIER),
-            "db_subnet_group_name": subnets.json(db_subnet_group::out::DB_SUBNET_GROUP_NAME),
-            "vpc_security_group_ids": [group.json(security_group::out::GROUP_ID)],
-            "storage_encrypted": true,
-            "kms_key_id": key.json(key::out::ARN),
-            "copy_tags_to_snapshot": true,
-            "deletion_protection": declare.protects(),
-            "skip_final_snapshot": true,
-        });
-        spec["port"] = self.port.0.into();
-        let cluster: Handle<DbCluster> = declare.make("replica.cluster", spec)?;
+        let parts = (&subnets, &group);
+        let mut spec = self.aurora("replica.cluster", "database-replica", parts, &key, declare)?;
+        spec.global_cluster_identifier =
+            Some(global.get(global_cluster::out::GLOBAL_CLUSTER_IDENTIFIER));
+        spec.skip_final_snapshot = true;
+        let cluster: Handle<DbCluster> = declare.add("replica.cluster", &spec)?;
         let class = replica
             .class
             .as_ref()
             .map_or_else(|| self.writer_class(), |class| &class.value);
-        declare.make::<DbInstance>(
-            "replica.instance",
-            json!({
-                "db_instance_identifier": declare.name("database-replica-1"),
-                "db_cluster_identifier": cluster.json(db_cluster::out::DB_CLUSTER_IDENTIFIER),
-                "db_instance_class": class,
-                "engine": "aurora-postgresql",
-                "publicly_accessible": false,
-            }),
-        )?;
-        Ok(())
+        let named = ("database-replica-1", class);
+        let spec = instance(&cluster, "replica.instance", named, declare);
+        declare
+            .add::<DbInstance>("replica.instance", &spec)
+            .map(drop)
     }
 
     /// Subnets without any way in or out, in the first two zones.
@@ -94,54 +85,63 @@ impl Database {
         replica: &Replica,
         declare: &mut Declare<'_>,
     ) -> Checked<(Handle<DbSubnetGroup>, Handle<SecurityGroup>)> {
-        let cidr = replica
+        let range = replica
             .cidr
             .as_ref()
-            .map_or_else(|| "10.20.0.0/16".to_owned(), |cidr| cidr.value.to_string());
-        let vpc: Handle<Vpc> = declare.make(
-            "replica.vpc",
-            json!({
-                "cidr_block": cidr, "enable_dns_support": true, "enable_dns_hostnames": true,
-                "default_security_group_rules": false,
-            }),
-        )?;
-        let range: ipnet::Ipv4Net = cidr
-            .parse()
-            .map_err(|_| declare.fault("not a valid range"))?;
-        let prefix = (range.prefix_len() + 8).min(28);
-        let ranges = range
-            .subnets(prefix)
-            .map_err(|error| declare.fault(error.to_string()))?;
-        let mut ids = Vec::new();
-        for (letter, range) in LETTERS.iter().zip(ranges) {
-            let subnet: Handle<Subnet> = declare.make(
-                &format!("replica.subnet.{letter}"),
-                json!({
-                    "vpc_id": vpc.json(vpc::out::VPC_ID),
-                    "cidr_block": range.to_string(),
-                    "availability_zone": format!("{}{letter}", replica.region.value.as_str()),
-                    "map_public_ip_on_launch": false,
-                }),
-            )?;
-            ids.push(subnet.json(subnet::out::SUBNET_ID));
-        }
-        let group: Handle<SecurityGroup> = declare.make(
-            "replica.security_group",
-            json!({
-                "vpc_id": vpc.json(vpc::out::VPC_ID),
-                "group_name": declare.name("database-replica"),
-                "description": "The copy of the database",
-                "allow_all_egress": false,
-            }),
-        )?;
-        let subnets = declare.make(
-            "replica.subnet_group",
-            json!({
-                "db_subnet_group_name": declare.name("database-replica"),
-                "db_subnet_group_description": "The subnets of the copy",
-                "subnet_ids": ids,
-            }),
-        )?;
+            .map_or(DEFAULT_CIDR, |cidr| cidr.value.net());
+        let spec = vpc::Spec {
+            cidr_block: Cidr(range),
+            enable_dns_support: Some(true),
+            enable_dns_hostnames: Some(true),
+            instance_tenancy: None,
+            default_security_group_rules: Some(false),
+            tags: declare.tags("replica.vpc"),
+            stage: PhantomData,
+        };
+        let vpc: Handle<Vpc> = declare.add("replica.vpc", &spec)?;
+        let ids = other_subnets(&vpc, range, replica, declare)?;
+        let spec = security_group::Spec {
+            vpc_id: vpc.get(vpc::out::VPC_ID),
+            group_name: declare.name("database-replica"),
+            description: "The copy of the database".to_owned(),
+            allow_all_egress: false,
+            tags: declare.tags("replica.security_group"),
+        };
+        let group: Handle<SecurityGroup> = declare.add("replica.security_group", &spec)?;
+        let spec = db_subnet_group::Spec {
+            db_subnet_group_name: declare.name("database-replica"),
+            db_subnet_group_description: "The subnets of the copy".to_owned(),
+            subnet_ids: declare.set(ids)?,
+            tags: declare.tags("replica.subnet_group"),
+        };
+        let subnets = declare.add("replica.subnet_group", &spec)?;
         Ok((subnets, group))
     }
+}
+
+/// A subnet in each of the first two zones; answers their IDs.
+fn other_subnets(
+    vpc: &Handle<Vpc>,
+    range: Ipv4Net,
+    replica: &Replica,
+    declare: &mut Declare<'_>,
+) -> Checked<Vec<Input<SubnetId>>> {
+    let prefix = (range.prefix_len() + 8).min(28);
+    let ranges = range
+        .subnets(prefix)
+        .map_err(|error| declare.fault(error.to_string()))?;
+    let mut ids = Vec::new();
+    for (letter, range) in LETTERS.iter().zip(ranges) {
+        let address = format!("replica.subnet.{letter}");
+        let spec = subnet::Spec {
+            vpc_id: vpc.get(vpc::out::VPC_ID),
+            cidr_block: Cidr(range),
+            availability_zone: format!("{}{letter}", replica.region.value.as_str()),
+            map_public_ip_on_launch: Some(false),
+            tags: declare.tags(&address),
+        };
+        let subnet: Handle<Subnet> = declare.add(&address, &spec)?;
+        ids.push(subnet.get(subnet::out::SUBNET_ID));
+    }
+    Ok(ids)
 }

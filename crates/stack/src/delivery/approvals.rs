@@ -3,7 +3,7 @@
 use platctl_aws::Document;
 use platctl_aws::codecommit::approval_rule_template::{ApprovalRuleTemplate, Spec};
 use platctl_aws::codecommit::repository::{self, Repository};
-use platctl_engine::{Declared, Handle, Input};
+use platctl_engine::{Declared, Handle};
 use serde_json::json;
 
 use super::Delivery;
@@ -31,7 +31,6 @@ impl Delivery {
         let names = repositories
             .iter()
             .map(|one| one.get(repository::out::REPOSITORY_NAME));
-        let names = Input::list(names).map_err(|error| declare.fault(error.to_string()))?;
         declare.add::<ApprovalRuleTemplate>(
             "approvals",
             &Spec::<Declared> {
@@ -40,7 +39,7 @@ impl Delivery {
                     "Approvals that pull requests need".into(),
                 ),
                 approval_rule_template_content: Document::new(&content),
-                repository_names: names,
+                repository_names: declare.set(names)?,
             },
         )?;
         Ok(())

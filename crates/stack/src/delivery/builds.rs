@@ -1,15 +1,18 @@
 //! The builds of a service: checks of pull requests, builds of commits, releases to environments.
 
-use platctl_aws::codebuild::project::{self, Project};
+use std::collections::BTreeMap;
+
+use platctl_aws::Document;
+use platctl_aws::codebuild::project::{self, Auth, Project, Source, Variable};
 use platctl_aws::codebuild::webhook::{self, Webhook};
 use platctl_aws::codecommit::repository;
 use platctl_aws::ecr::repository as ecr;
-use platctl_aws::events::rule::Rule;
+use platctl_aws::events::rule::{self, InputTransformer, Rule, Target};
 use platctl_aws::iam::role;
 use platctl_aws::kms::key;
 use platctl_aws::logs::log_group::{self, LogGroup};
-use platctl_engine::{Address, Handle};
-use serde_json::{Value, json};
+use platctl_engine::{Declared, Handle, Input};
+use serde_json::json;
 
 use super::roles::{self, Allowed};
 use super::source::{Code, Outside};
@@ -30,9 +33,9 @@ struct Wish<'a> {
     name: &'a str,
     description: &'a str,
     buildspec: &'a str,
-    source: Value,
+    source: Source<Declared>,
     artifacts: &'a str,
-    variables: Value,
+    variables: Vec<Variable<Declared>>,
     docker: bool,
 }
 
@@ -57,11 +60,12 @@ impl Delivery {
         let builder = roles::builder(service, &pipelines, &group, base, declare)?;
         let releaser = roles::releaser(service, &pipelines, &group, base, declare)?;
         let checker = roles::checker(service, code, &group, base, declare)?;
-        let variables = json!([
-            {"name": "IMAGE_REPOSITORY", "value": service.repository.json(ecr::out::REPOSITORY_URI)},
-            {"name": "REPOSITORY_NAME", "value": service.repository.json(ecr::out::REPOSITORY_NAME)},
-        ]);
-        let pipeline = || json!({"type": "CODEPIPELINE"});
+        let images = &service.repository;
+        let variables = vec![
+            Variable::plain("IMAGE_REPOSITORY", images.get(ecr::out::REPOSITORY_URI)),
+            Variable::plain("REPOSITORY_NAME", images.get(ecr::out::REPOSITORY_NAME)),
+        ];
+        let pipeline = || Source::of("CODEPIPELINE");
         let build = Wish {
             name: "build",
             description: "Tests, builds and pushes an image",
@@ -86,20 +90,20 @@ impl Delivery {
             buildspec: include_str!("buildspecs/check.yml"),
             source: checked(code),
             artifacts: "NO_ARTIFACTS",
-            variables: json!([]),
+            variables: Vec::new(),
             docker: true,
         };
         Ok(Builds {
-            build: self.project(service, &build, &builder, &group, base, declare)?,
-            release: self.project(service, &release, &releaser, &group, base, declare)?,
-            check: self.project(service, &check, &checker, &group, base, declare)?,
+            build: self.project(service, build, &builder, &group, base, declare)?,
+            release: self.project(service, release, &releaser, &group, base, declare)?,
+            check: self.project(service, check, &checker, &group, base, declare)?,
         })
     }
 
     fn project(
         &self,
         service: &services::Parts,
-        wish: &Wish<'_>,
+        wish: Wish<'_>,
         allowed: &Allowed,
         group: &Handle<LogGroup>,
         base: &Base,
@@ -114,31 +118,36 @@ impl Delivery {
             .build_image
             .as_deref()
             .unwrap_or("aws/codebuild/amazonlinux-x86_64-standard:5.0");
-        let mut source = wish.source.clone();
-        source["buildspec"] = wish.buildspec.into();
-        let spec = json!({
-            "name": declare.name(&format!("{}-{}", service.name, wish.name)),
-            "description": format!("{}: {}", service.name, wish.description),
-            "source": source,
-            "artifacts": {"type": wish.artifacts},
-            "environment": {
-                "type": "LINUX_CONTAINER",
-                "image": image,
-                "compute_type": compute,
-                // Building images takes Docker, and Docker takes this.
-                "privileged_mode": wish.docker,
-                "environment_variables": wish.variables,
+        let address = format!("{}.project.{}", service.name, wish.name);
+        let spec = project::Spec {
+            name: declare.name(&format!("{}-{}", service.name, wish.name)),
+            description: format!("{}: {}", service.name, wish.description),
+            source: Source {
+                buildspec: Some(wish.buildspec.to_owned()),
+                ..wish.source
             },
-            "service_role": allowed.role.json(role::out::ARN),
-            "encryption_key": base.key.json(key::out::ARN),
-            "timeout_in_minutes": 30,
-            "logs": {"group_name": group.json(log_group::out::LOG_GROUP_NAME), "stream_name": wish.name},
-        });
-        declare.make_after(
-            &format!("{}.project.{}", service.name, wish.name),
-            spec,
-            &[&allowed.policy],
-        )
+            artifacts: project::Artifacts {
+                kind: wish.artifacts.to_owned(),
+            },
+            environment: project::Environment {
+                kind: "LINUX_CONTAINER".to_owned(),
+                image: image.to_owned(),
+                compute_type: compute.to_owned(),
+                // Building images takes Docker, and Docker takes this.
+                privileged_mode: wish.docker,
+                environment_variables: wish.variables,
+            },
+            service_role: allowed.role.get(role::out::ARN),
+            encryption_key: Some(base.key.get(key::out::ARN)),
+            timeout_in_minutes: 30,
+            vpc: None,
+            logs: Some(project::Logs {
+                group_name: group.get(log_group::out::LOG_GROUP_NAME).cast(),
+                stream_name: Some(wish.name.to_owned()),
+            }),
+            tags: declare.tags(&address),
+        };
+        declare.add_after(&address, &spec, &[&allowed.policy])
     }
 
     /// A pull request starts a check of what it would bring: by an event of CodeCommit, or by a call of its host.
@@ -154,65 +163,76 @@ impl Delivery {
             Code::Elsewhere(outside) => return webhook(service, outside, builds, declare),
         };
         let name = &service.name;
-        let project = builds.check.json(project::out::ARN);
+        let project = builds.check.get(project::out::ARN);
         let trigger = roles::checks_trigger(
             service,
             vec![allow(&["codebuild:StartBuild"], project.clone())],
             declare,
         )?;
-        let after: [&Address; 1] = [&trigger.policy];
-        declare.make_after::<Rule>(
-            &format!("{name}.pull_request"),
-            json!({
-                "name": declare.name(&format!("{name}-pull-request")),
-                "description": format!("Pull requests of {name} are checked"),
-                "event_pattern": {
-                    "source": ["aws.codecommit"],
-                    "detail-type": ["CodeCommit Pull Request State Change"],
-                    "resources": [own.json(repository::out::ARN)],
-                    "detail": {"event": ["pullRequestCreated", "pullRequestSourceBranchUpdated"]},
-                },
-                "targets": [{
-                    "id": "check",
-                    "arn": project,
-                    "role_arn": trigger.role.json(role::out::ARN),
-                    "input_transformer": {
-                        "input_paths_map": {"commit": "$.detail.sourceCommit"},
-                        "input_template": "{\"sourceVersion\": <commit>}",
-                    },
-                }],
+        let address = format!("{name}.pull_request");
+        let pattern = json!({
+            "source": ["aws.codecommit"],
+            "detail-type": ["CodeCommit Pull Request State Change"],
+            "resources": [own.json(repository::out::ARN)],
+            "detail": {"event": ["pullRequestCreated", "pullRequestSourceBranchUpdated"]},
+        });
+        let commit = ("commit".to_owned(), "$.detail.sourceCommit".to_owned());
+        let target = Target {
+            id: "check".to_owned(),
+            arn: project,
+            role_arn: Some(trigger.role.get(role::out::ARN)),
+            input: None,
+            input_transformer: Some(InputTransformer {
+                input_paths_map: BTreeMap::from([commit]),
+                input_template: "{\"sourceVersion\": <commit>}".to_owned(),
             }),
-            &after,
-        )?;
-        Ok(())
+        };
+        let spec = rule::Spec {
+            name: declare.name(&format!("{name}-pull-request")),
+            description: format!("Pull requests of {name} are checked"),
+            event_pattern: Some(Document::declared(pattern)),
+            schedule_expression: None,
+            enabled: true,
+            targets: vec![target],
+            tags: declare.tags(&address),
+        };
+        declare
+            .add_after::<Rule>(&address, &spec, &[&trigger.policy])
+            .map(drop)
     }
 }
 
 /// Where a check gets its code from: straight from the repository, since no pipeline hands it over.
-fn checked(code: &Code) -> Value {
+fn checked(code: &Code) -> Source<Declared> {
     match code {
-        Code::Own(own) => json!({
-            "type": "CODECOMMIT",
-            "location": own.json(repository::out::CLONE_URL_HTTP),
-            "git_clone_depth": 1,
-        }),
+        Code::Own(own) => latest("CODECOMMIT", own.get(repository::out::CLONE_URL_HTTP)),
         Code::Elsewhere(outside) => outside_source(outside),
     }
 }
 
+/// The commit that is checked, without those before it.
+fn latest(kind: &str, location: Input<String>) -> Source<Declared> {
+    Source {
+        location: Some(location),
+        git_clone_depth: 1,
+        ..Source::of(kind)
+    }
+}
+
 /// With the connection, where its host is known; otherwise as CodeBuild is set up for the account.
-fn outside_source(outside: &Outside) -> Value {
+fn outside_source(outside: &Outside) -> Source<Declared> {
     let Some((kind, url)) = &outside.host else {
         let location = format!("https://github.com/{}.git", outside.repository);
-        return json!({"type": "GITHUB", "location": location, "git_clone_depth": 1});
+        return latest("GITHUB", location.into());
     };
-    let mut source = json!({
-        "type": kind, "location": format!("{url}/{}.git", outside.repository), "git_clone_depth": 1,
-    });
+    let mut source = latest(kind, format!("{url}/{}.git", outside.repository).into());
     // A project cannot be made with a connection that nobody has authorized yet.
     if outside.authorized {
-        source["auth"] = json!({"type": "CODECONNECTIONS", "resource": outside.connection});
-        source["report_build_status"] = true.into();
+        source.auth = Some(Auth {
+            kind: "CODECONNECTIONS".to_owned(),
+            resource: outside.connection.clone(),
+        });
+        source.report_build_status = Some(true);
     }
     source
 }

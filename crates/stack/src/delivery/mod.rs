@@ -13,14 +13,14 @@ mod source;
 
 use std::collections::BTreeMap;
 
-use platctl_aws::kms::key::{self, Key};
+use platctl_aws::kms::key::Key;
 use platctl_aws::s3::bucket::Bucket;
+use platctl_aws::s3::lifecycle::LifecycleRule;
 use platctl_engine::Handle;
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
 
-use crate::common::{key, logs_use_key};
+use crate::common::{encrypted, key, logs_use_key, tls_only, versioned_bucket};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::names::TagMap;
@@ -167,23 +167,16 @@ impl Delivery {
             .map_or(30, |days| i32::from(days.value));
         let context = declare.context();
         let name = declare.name(&format!("artifacts-{}-{}", context.account, context.region));
-        let arn = format!("arn:{}:s3:::{name}", context.partition);
-        let tls_only = json!({"Version": "2012-10-17", "Statement": [{
-            "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-            "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-        }]});
-        let artifacts = declare.make("artifacts", json!({
-            "bucket": name,
-            "versioning": true,
-            "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
-            "lifecycle_rules": [{
-                "id": "expire", "prefix": "", "expiration_days": days, "noncurrent_version_expiration_days": 7,
-                "abort_incomplete_multipart_upload_days": 1,
-            }],
-            "policy": tls_only,
-            "logging": declare.access_logs("artifacts"),
-            "force_destroy": true,
-        }))?;
+        let tls_only = tls_only(&name, declare);
+        let expire = LifecycleRule {
+            noncurrent_version_expiration_days: Some(7),
+            ..LifecycleRule::expire("expire", Some(days))
+        };
+        let mut spec = versioned_bucket("artifacts", name, tls_only, vec![expire], declare);
+        spec.encryption = Some(encrypted(&key));
+        spec.logging = declare.access_logs("artifacts");
+        spec.force_destroy = true;
+        let artifacts = declare.add("artifacts", &spec)?;
         let log_days = self
             .log_days
             .as_ref()

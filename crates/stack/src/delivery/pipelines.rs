@@ -1,13 +1,18 @@
 //! The pipelines of a service, one for each environment's branch.
 
+use std::collections::BTreeMap;
+
+use platctl_aws::Document;
 use platctl_aws::codebuild::project;
 use platctl_aws::codecommit::repository;
-use platctl_aws::codepipeline::pipeline::{self, Pipeline};
-use platctl_aws::events::rule::Rule;
+use platctl_aws::codepipeline::pipeline::{
+    self, Action, ArtifactStore, Filter, Pipeline, Push, StageSpec, Trigger,
+};
+use platctl_aws::events::rule::{self, Rule, Target};
 use platctl_aws::iam::role;
 use platctl_aws::kms::key;
 use platctl_aws::s3::bucket;
-use platctl_engine::{Address, Handle};
+use platctl_engine::{Declared, Handle, Input};
 use serde_json::{Value, json};
 
 use super::builds::Builds;
@@ -17,6 +22,9 @@ use super::{Base, Delivery, Gate};
 use crate::common::allow;
 use crate::declare::{Checked, Declare};
 use crate::services;
+
+/// The settings of an action.
+type Settings = Input<BTreeMap<String, String>>;
 
 impl Delivery {
     pub(super) fn pipelines(
@@ -77,31 +85,35 @@ impl Delivery {
             .collect();
         let starts = vec![allow(&["codepipeline:StartPipelineExecution"], arns)];
         let trigger = roles::trigger(service, starts, declare)?;
-        let after: [&Address; 1] = [&trigger.policy];
         for (environment, made) in pipelines {
-            declare.make_after::<Rule>(
-                &format!("{name}.branch.{environment}"),
-                json!({
-                    "name": declare.name(&format!("{name}-{environment}")),
-                    "description": format!("Commits on {environment} of {name} start their pipeline"),
-                    "event_pattern": {
-                        "source": ["aws.codecommit"],
-                        "detail-type": ["CodeCommit Repository State Change"],
-                        "resources": [own.json(repository::out::ARN)],
-                        "detail": {
-                            "event": ["referenceCreated", "referenceUpdated"],
-                            "referenceType": ["branch"],
-                            "referenceName": [environment],
-                        },
-                    },
-                    "targets": [{
-                        "id": "pipeline",
-                        "arn": made.json(pipeline::out::ARN),
-                        "role_arn": trigger.role.json(role::out::ARN),
-                    }],
-                }),
-                &after,
-            )?;
+            let address = format!("{name}.branch.{environment}");
+            let pattern = json!({
+                "source": ["aws.codecommit"],
+                "detail-type": ["CodeCommit Repository State Change"],
+                "resources": [own.json(repository::out::ARN)],
+                "detail": {
+                    "event": ["referenceCreated", "referenceUpdated"],
+                    "referenceType": ["branch"],
+                    "referenceName": [environment],
+                },
+            });
+            let target = Target {
+                id: "pipeline".to_owned(),
+                arn: made.get(pipeline::out::ARN),
+                role_arn: Some(trigger.role.get(role::out::ARN)),
+                input: None,
+                input_transformer: None,
+            };
+            let spec = rule::Spec {
+                name: declare.name(&format!("{name}-{environment}")),
+                description: format!("Commits on {environment} of {name} start their pipeline"),
+                event_pattern: Some(Document::declared(pattern)),
+                schedule_expression: None,
+                enabled: true,
+                targets: vec![target],
+                tags: declare.tags(&address),
+            };
+            declare.add_after::<Rule>(&address, &spec, &[&trigger.policy])?;
         }
         Ok(())
     }
@@ -122,84 +134,125 @@ fn one(
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<Pipeline>> {
     let name = &service.name;
-    let mut stages = vec![stage("Source", source(code, environment))];
-    let build = json!({"ProjectName": builds.build.json(project::out::NAME)});
-    stages.push(stage("Build", json!({
-        "name": "Build", "category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1",
-        "namespace": "Build", "configuration": build, "input_artifacts": ["source"], "output_artifacts": ["image"],
-    })));
+    let mut stages = vec![stage("Source", source(code, environment, declare)?)];
+    let project = ("ProjectName", builds.build.get(project::out::NAME));
+    stages.push(stage(
+        "Build",
+        Action {
+            namespace: Some("Build".to_owned()),
+            input_artifacts: vec!["source".to_owned()],
+            output_artifacts: vec!["image".to_owned()],
+            ..action("Build", "Build", "CodeBuild", declare.map([project])?)
+        },
+    ));
     if gate == Gate::Approval {
         let text = format!("Release #{{Build.COMMIT}} of {name} to {environment}?");
-        stages.push(stage("Approve", json!({
-            "name": "Approve", "category": "Approval", "owner": "AWS", "provider": "Manual", "version": "1",
-            "configuration": {"CustomData": text},
-        })));
+        let settings = declare.map([("CustomData", Input::Value(text))])?;
+        stages.push(stage(
+            "Approve",
+            action("Approve", "Approval", "Manual", settings),
+        ));
     }
+    stages.push(stage("Release", release(environment, builds, declare)?));
+    let address = format!("{name}.pipeline.{environment}");
+    let spec = pipeline::Spec {
+        name: pipeline_name(service, environment, declare),
+        pipeline_type: "V2".to_owned(),
+        execution_mode: "QUEUED".to_owned(),
+        role_arn: allowed.role.get(role::out::ARN),
+        artifact_store: ArtifactStore {
+            location: base.artifacts.get(bucket::out::BUCKET).cast(),
+            encryption_key: Some(base.key.get(key::out::ARN)),
+        },
+        stages,
+        triggers: match code {
+            Code::Own(_) => Vec::new(),
+            Code::Elsewhere(_) => vec![on_push(environment)],
+        },
+        tags: declare.tags(&address),
+    };
+    declare.add_after(&address, &spec, &[&allowed.policy])
+}
+
+/// A push to the branch starts the pipeline.
+fn on_push(branch: &str) -> Trigger {
+    let branches = Filter {
+        includes: vec![branch.to_owned()],
+        excludes: Vec::new(),
+    };
+    Trigger {
+        source_action_name: "Source".to_owned(),
+        push: vec![Push {
+            branches: Some(branches),
+            file_paths: None,
+        }],
+    }
+}
+
+fn stage(name: &str, action: Action<Declared>) -> StageSpec<Declared> {
+    StageSpec {
+        name: name.to_owned(),
+        actions: vec![action],
+    }
+}
+
+/// An action of AWS's own, without artefacts.
+fn action(name: &str, category: &str, provider: &str, configuration: Settings) -> Action<Declared> {
+    Action {
+        name: name.to_owned(),
+        category: category.to_owned(),
+        owner: "AWS".to_owned(),
+        provider: provider.to_owned(),
+        version: "1".to_owned(),
+        run_order: 1,
+        namespace: None,
+        role_arn: None,
+        configuration,
+        input_artifacts: Vec::new(),
+        output_artifacts: Vec::new(),
+    }
+}
+
+fn release(environment: &str, builds: &Builds, declare: &Declare<'_>) -> Checked<Action<Declared>> {
+    // A text of JSON, as CodePipeline takes it.
     let variables = json!([
         {"name": "COMMIT", "value": "#{Build.COMMIT}", "type": "PLAINTEXT"},
         {"name": "ENVIRONMENT", "value": environment, "type": "PLAINTEXT"},
     ]);
-    stages.push(stage(
-        "Release",
-        json!({
-            "name": "Release", "category": "Build", "owner": "AWS", "provider": "CodeBuild", "version": "1",
-            "configuration": {
-                "ProjectName": builds.release.json(project::out::NAME),
-                "EnvironmentVariables": variables.to_string(),
-            },
-            "input_artifacts": ["image"],
-        }),
-    ));
-    let mut spec = json!({
-        "name": pipeline_name(service, environment, declare),
-        "pipeline_type": "V2",
-        "execution_mode": "QUEUED",
-        "role_arn": allowed.role.json(role::out::ARN),
-        "artifact_store": {
-            "location": base.artifacts.json(bucket::out::BUCKET),
-            "encryption_key": base.key.json(key::out::ARN),
-        },
-        "stages": stages,
-    });
-    if let Code::Elsewhere(_) = code {
-        spec["triggers"] = json!([{
-            "source_action_name": "Source",
-            "push": [{"branches": {"includes": [environment]}}],
-        }]);
-    }
-    declare.make_after(
-        &format!("{name}.pipeline.{environment}"),
-        spec,
-        &[&allowed.policy],
-    )
+    let settings = declare.map([
+        ("ProjectName", builds.release.get(project::out::NAME)),
+        ("EnvironmentVariables", variables.to_string().into()),
+    ])?;
+    Ok(Action {
+        input_artifacts: vec!["image".to_owned()],
+        ..action("Release", "Build", "CodeBuild", settings)
+    })
 }
 
-fn stage(name: &str, action: Value) -> Value {
-    json!({"name": name, "actions": [action]})
-}
-
-fn source(code: &Code, branch: &str) -> Value {
-    let (provider, configuration) = match code {
+fn source(code: &Code, branch: &str, declare: &Declare<'_>) -> Checked<Action<Declared>> {
+    let text = |text: &str| Input::Value(text.to_owned());
+    let (provider, settings) = match code {
         Code::Own(own) => (
             "CodeCommit",
-            json!({
-                "RepositoryName": own.json(repository::out::REPOSITORY_NAME),
-                "BranchName": branch,
-                "PollForSourceChanges": "false",
-            }),
+            declare.map([
+                ("RepositoryName", own.get(repository::out::REPOSITORY_NAME)),
+                ("BranchName", text(branch)),
+                ("PollForSourceChanges", text("false")),
+            ])?,
         ),
         Code::Elsewhere(outside) => (
             "CodeStarSourceConnection",
-            json!({
-                "ConnectionArn": outside.connection,
-                "FullRepositoryId": outside.repository,
-                "BranchName": branch,
-                "DetectChanges": "true",
-            }),
+            declare.map([
+                ("ConnectionArn", outside.connection.clone().cast()),
+                ("FullRepositoryId", text(&outside.repository)),
+                ("BranchName", text(branch)),
+                ("DetectChanges", text("true")),
+            ])?,
         ),
     };
-    json!({
-        "name": "Source", "category": "Source", "owner": "AWS", "provider": provider, "version": "1",
-        "namespace": "Source", "configuration": configuration, "output_artifacts": ["source"],
+    Ok(Action {
+        namespace: Some("Source".to_owned()),
+        output_artifacts: vec!["source".to_owned()],
+        ..action("Source", "Source", provider, settings)
     })
 }

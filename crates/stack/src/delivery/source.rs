@@ -1,10 +1,13 @@
 //! Where the code is.
 
+use std::marker::PhantomData;
+
 use platctl_aws::codecommit::repository::{self, Repository};
 use platctl_aws::codeconnections::connection::{self, Connection};
 use platctl_aws::kms::key;
-use platctl_engine::Handle;
-use serde_json::{Value, json};
+use platctl_aws::types::Arn;
+use platctl_engine::{Handle, Input};
+use serde_json::Value;
 
 use super::elsewhere::{Elsewhere, Host, Source};
 use super::{Base, Delivery};
@@ -21,7 +24,7 @@ pub(super) enum Code {
 /// A repository outside of AWS.
 pub(super) struct Outside {
     /// The ARN of the connection.
-    pub(super) connection: Value,
+    pub(super) connection: Input<Arn>,
     /// Its name: `owner/name`.
     pub(super) repository: String,
     /// What CodeBuild calls its host, and the URL of the host; none where only the connection knows.
@@ -32,7 +35,7 @@ pub(super) struct Outside {
 
 /// The way to a source outside of AWS.
 pub(super) struct Way<'a> {
-    arn: Value,
+    arn: Input<Arn>,
     source: &'a Elsewhere,
 }
 
@@ -81,14 +84,16 @@ impl Delivery {
             return Ok(None);
         };
         let arn = match &elsewhere.connection {
-            Some(arn) => json!(arn.value),
+            Some(arn) => Arn(arn.value.clone()).into(),
             None => {
-                let spec = json!({
-                    "connection_name": declare.name("source"), "provider_type": elsewhere.provider_type(),
-                });
-                declare
-                    .make::<Connection>("connection", spec)?
-                    .json(connection::out::ARN)
+                let spec = connection::Spec {
+                    connection_name: declare.name("source"),
+                    provider_type: elsewhere.provider_type().unwrap_or_default().to_owned(),
+                    tags: declare.tags("connection"),
+                    stage: PhantomData,
+                };
+                let made: Handle<Connection> = declare.add("connection", &spec)?;
+                made.get(connection::out::ARN)
             }
         };
         Ok(Some(Way {
@@ -160,14 +165,13 @@ fn repository(
     base: &Base,
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<Repository>> {
-    declare.make(
-        address,
-        json!({
-            "repository_name": declare.name(name),
-            "repository_description": description,
-            "kms_key_id": base.key.json(key::out::ARN),
-        }),
-    )
+    let spec = repository::Spec {
+        repository_name: declare.name(name),
+        repository_description: Some(description.to_owned()),
+        kms_key_id: Some(base.key.get(key::out::ARN)),
+        tags: declare.tags(address),
+    };
+    declare.add(address, &spec)
 }
 
 impl Code {

@@ -1,7 +1,7 @@
 //! Whether what `edge:` says makes sense, before AWS is asked.
 
 use super::{Edge, Zone};
-use crate::declare::{Checked, Declare};
+use crate::declare::Checked;
 use crate::error::{Fault, quoted};
 
 fn is_domain(text: &str) -> bool {
@@ -17,75 +17,79 @@ fn is_domain(text: &str) -> bool {
 }
 
 impl Edge {
-    pub(super) fn check(&self, _declare: &Declare<'_>) -> Checked<()> {
+    pub(super) fn check(&self) -> Checked<()> {
         let mut faults = Vec::new();
-        let domain = &self.domain;
-        if !is_domain(&domain.value) {
-            let fault = Fault::new(format!(
-                "{} is not a valid domain name",
-                quoted(&domain.value)
-            ));
-            faults.push(fault.at(
-                domain.span,
-                "such as example.com, in lower case, without a trailing dot",
-            ));
-        }
-        if let Some(zone) = &self.zone_domain {
-            let below =
-                domain.value == zone.value || domain.value.ends_with(&format!(".{}", zone.value));
-            if !below {
-                let message = format!(
-                    "the domain {} is not in the zone {}",
-                    quoted(&domain.value),
-                    quoted(&zone.value)
-                );
-                faults.push(
-                    Fault::new(message)
-                        .at(domain.span, "this domain")
-                        .at(zone.span, "this zone"),
-                );
-            }
-        }
-        if let Zone::Id(id) = &self.zone.value
-            && !(id.starts_with('Z')
-                && id.len() <= 32
-                && id
-                    .bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit()))
-        {
-            let fault = Fault::new(format!("{} is not a Route 53 zone ID", quoted(id)));
-            faults.push(fault.at(
-                self.zone.span,
-                "use `create`, or an ID such as Z0123456789ABC",
-            ));
-        }
-        for name in &self.names {
-            let full = format!("{}.{}", name.value, domain.value);
-            if !is_domain(&full) || name.value == "origin" {
-                let fault = Fault::new(format!(
-                    "{} is not a valid name in {}",
-                    quoted(&name.value),
-                    domain.value
-                ));
-                faults.push(fault.at(name.span, "such as www"));
-            }
-        }
-        if let Some(limit) = self
-            .rate_limit
-            .as_ref()
-            .filter(|limit| !(10..=2_000_000_000).contains(&limit.value))
-        {
-            faults.push(
-                Fault::new("the rate limit must be at least 10 requests per 5 minutes")
-                    .at(limit.span, "too low"),
-            );
-        }
+        faults.extend(self.domain_fault());
+        faults.extend(self.zone_domain_fault());
+        faults.extend(self.zone_fault());
+        faults.extend(self.names_faults());
+        faults.extend(self.limit_fault());
         faults.extend(self.contents_fault());
         if faults.is_empty() {
             Ok(())
         } else {
             Err(faults)
         }
+    }
+
+    fn domain_fault(&self) -> Option<Fault> {
+        let domain = &self.domain;
+        (!is_domain(&domain.value)).then(|| {
+            let message = format!("{} is not a valid domain name", quoted(&domain.value));
+            let label = "such as example.com, in lower case, without a trailing dot";
+            Fault::new(message).at(domain.span, label)
+        })
+    }
+
+    fn zone_domain_fault(&self) -> Option<Fault> {
+        let (domain, zone) = (&self.domain, self.zone_domain.as_ref()?);
+        let is_below =
+            domain.value == zone.value || domain.value.ends_with(&format!(".{}", zone.value));
+        (!is_below).then(|| {
+            let message = format!(
+                "the domain {} is not in the zone {}",
+                quoted(&domain.value),
+                quoted(&zone.value)
+            );
+            Fault::new(message)
+                .at(domain.span, "this domain")
+                .at(zone.span, "this zone")
+        })
+    }
+
+    fn zone_fault(&self) -> Option<Fault> {
+        let Zone::Id(id) = &self.zone.value else {
+            return None;
+        };
+        let is_id = id.starts_with('Z')
+            && id.len() <= 32
+            && id
+                .bytes()
+                .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
+        (!is_id).then(|| {
+            let message = format!("{} is not a Route 53 zone ID", quoted(id));
+            let label = "use `create`, or an ID such as Z0123456789ABC";
+            Fault::new(message).at(self.zone.span, label)
+        })
+    }
+
+    fn names_faults(&self) -> impl Iterator<Item = Fault> {
+        let domain = &self.domain.value;
+        self.names.iter().filter_map(move |name| {
+            let full = format!("{}.{domain}", name.value);
+            (!is_domain(&full) || name.value == "origin").then(|| {
+                let message = format!("{} is not a valid name in {domain}", quoted(&name.value));
+                Fault::new(message).at(name.span, "such as www")
+            })
+        })
+    }
+
+    fn limit_fault(&self) -> Option<Fault> {
+        let limit = self.rate_limit.as_ref()?;
+        (!(10..=2_000_000_000).contains(&limit.value)).then(|| {
+            Fault::new("the rate limit must be at least 10 requests per 5 minutes")
+                .at(limit.span, "too low")
+        })
     }
 
     /// A header is one line. YAML's `|` and `>` end a text with a line break, and AWS refuses that in the middle of a run.

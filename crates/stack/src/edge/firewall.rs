@@ -1,8 +1,12 @@
 //! The web ACL.
 
-use platctl_aws::wafv2::web_acl::WebAcl;
+use std::collections::BTreeMap;
+
+use platctl_aws::wafv2::rules::{
+    Action, ManagedRuleGroup, OverrideAction, RateBased, Rule, Rules, Statement,
+};
+use platctl_aws::wafv2::web_acl::{self, DefaultAction, WebAcl};
 use platctl_engine::Handle;
-use serde_json::{Value, json};
 
 use super::Edge;
 use crate::declare::{Checked, Declare};
@@ -23,39 +27,49 @@ impl Edge {
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<WebAcl>> {
         let limit = self.rate_limit.as_ref().map_or(2000, |limit| limit.value);
-        let mut rules: Vec<Value> = vec![json!({
-            "name": "rate-limit",
-            "priority": 0,
-            "action": "block",
-            "statement": {"rate_based_statement": {"limit": limit, "aggregate_key_type": "IP"}},
-        })];
-        for (name, priority) in MANAGED.iter().zip(1..) {
-            rules.push(json!({
-                "name": name,
-                "priority": priority,
-                "override_action": "none",
-                "statement": {"managed_rule_group_statement": {"vendor_name": "AWS", "name": name}},
-            }));
+        let limit = Statement::RateBasedStatement(RateBased {
+            limit: limit.into(),
+            evaluation_window_sec: 300,
+            aggregate_key_type: "IP".to_owned(),
+        });
+        let mut rules = vec![rule("rate-limit", 0, limit)];
+        for (name, priority) in MANAGED.into_iter().zip(1..) {
+            let managed = Statement::ManagedRuleGroupStatement(ManagedRuleGroup {
+                vendor_name: "AWS".to_owned(),
+                name: name.to_owned(),
+                version: None,
+                rule_action_overrides: BTreeMap::new(),
+            });
+            rules.push(rule(name, priority, managed));
         }
-        let name = if scope == "CLOUDFRONT" {
-            declare.global_name("edge")
+        // Another scope is another place, so it is another resource: both are there while the edge moves over.
+        let (address, name) = if scope == "CLOUDFRONT" {
+            ("web_acl", declare.global_name("edge"))
         } else {
-            declare.name("edge")
+            ("regional_web_acl", declare.name("edge"))
         };
-        declare.make(
-            // Another scope is another place, so it is another resource: both are there while the edge moves over.
-            if scope == "CLOUDFRONT" {
-                "web_acl"
-            } else {
-                "regional_web_acl"
-            },
-            json!({
-                "name": name,
-                "scope": scope,
-                "default_action": "allow",
-                "description": "What reaches the services",
-                "rules": rules,
-            }),
-        )
+        let spec = web_acl::Spec {
+            name,
+            scope: scope.to_owned(),
+            default_action: DefaultAction::Allow,
+            description: Some("What reaches the services".to_owned()),
+            rules: Some(Rules::new(rules).into()),
+            visibility_config: None,
+            tags: declare.tags(address),
+        };
+        declare.add(address, &spec)
+    }
+}
+
+/// A rule that blocks what its statement matches. A group of rules has actions of its own.
+fn rule(name: &str, priority: i32, statement: Statement) -> Rule {
+    let is_group = matches!(statement, Statement::ManagedRuleGroupStatement(_));
+    Rule {
+        name: name.to_owned(),
+        priority,
+        action: (!is_group).then_some(Action::Block),
+        override_action: is_group.then_some(OverrideAction::None),
+        statement,
+        visibility_config: None,
     }
 }

@@ -12,10 +12,11 @@ use platctl_aws::ec2::security_group::SecurityGroup;
 use platctl_aws::elbv2::listener::Listener;
 use platctl_aws::elbv2::load_balancer::LoadBalancer;
 use platctl_aws::route53::hosted_zone::{self, HostedZone};
-use platctl_engine::Handle;
+use platctl_aws::types::DnsName;
+use platctl_engine::{Handle, Input};
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::common::NetworkParts;
 use crate::de::At;
@@ -107,6 +108,17 @@ pub(crate) enum PriceClass {
     All,
 }
 
+impl PriceClass {
+    /// As CloudFront calls it.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Cheapest => "PriceClass_100",
+            Self::Most => "PriceClass_200",
+            Self::All => "PriceClass_All",
+        }
+    }
+}
+
 /// What other blocks take from the edge.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
@@ -127,10 +139,10 @@ pub(super) enum Records {
 
 impl Records {
     /// The zone's id.
-    pub(super) fn id(&self) -> Value {
+    pub(super) fn id(&self) -> Input<String> {
         match self {
-            Self::Own(zone) => zone.json(hosted_zone::out::ZONE_ID),
-            Self::Given(id) => json!(id),
+            Self::Own(zone) => zone.get(hosted_zone::out::ZONE_ID),
+            Self::Given(id) => id.clone().into(),
         }
     }
 }
@@ -144,7 +156,7 @@ impl Edge {
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
-        self.check(declare)?;
+        self.check()?;
         let records = self.records(declare)?;
         let balancer = self.balancer(network, &records, logs, declare)?;
         self.dns_logs(&records, logs, declare)?;
@@ -157,7 +169,7 @@ impl Edge {
             balancer: balancer.balancer,
             group: balancer.group,
             listener: balancer.listener,
-            zone: records.id(),
+            zone: records.id().into(),
         })
     }
 
@@ -165,16 +177,15 @@ impl Edge {
         match &self.zone.value {
             Zone::Id(id) => Ok(Records::Given(id.clone())),
             Zone::Create => {
-                let zone = declare.make(
-                    "zone",
-                    json!({
-                        "name": self.zone_domain(),
-                        "comment": format!("The zone of stack {}", declare.stack()),
-                        // external-dns writes records into it that no state knows.
-                        "force_destroy": !declare.protects(),
-                    }),
-                )?;
-                Ok(Records::Own(zone))
+                let spec = hosted_zone::Spec {
+                    name: DnsName::from(self.zone_domain()).into(),
+                    comment: Some(format!("The zone of stack {}", declare.stack())),
+                    vpc_ids: None,
+                    // external-dns writes records into it that no state knows.
+                    force_destroy: !declare.protects(),
+                    tags: declare.tags("zone"),
+                };
+                Ok(Records::Own(declare.add("zone", &spec)?))
             }
         }
     }

@@ -1,9 +1,11 @@
 //! Argo CD in the cluster, and its way into the repository.
 
-use platctl_engine::{Address, Handle};
+use std::collections::BTreeMap;
+
+use platctl_engine::{Address, Handle, Input};
 use platctl_gitops::{Component, Inputs, Settings, bootstrap};
-use platctl_kubernetes::{Objects, key_of};
-use serde_json::{Map, Value, json};
+use platctl_kubernetes::{Objects, key_of, objects};
+use serde_json::Value;
 
 use super::repository::Login;
 use super::{Base, cluster_name};
@@ -25,12 +27,14 @@ pub(super) struct Wish<'a> {
     pub(super) identities: Vec<Address>,
 }
 
-/// Objects by their keys, as a set takes them.
-fn keyed(objects: impl IntoIterator<Item = Value>) -> Map<String, Value> {
-    objects
-        .into_iter()
-        .filter_map(|object| Some((key_of(&object)?, object)))
-        .collect()
+/// Objects by their keys, as a set takes them. They are documents of Kubernetes, in which references can stand.
+fn keyed(objects: impl IntoIterator<Item = Value>) -> Input<BTreeMap<String, Value>> {
+    let objects = objects.into_iter();
+    Input::Expr(
+        objects
+            .filter_map(|object| Some((key_of(&object)?, object)))
+            .collect(),
+    )
 }
 
 /// Argo CD, and then what it is to follow.
@@ -40,32 +44,31 @@ pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()>
     let write = write.map(|(user, password)| bootstrap::write_secret(user, password));
     let (url, sha256) = bootstrap::argo_cd(wish.settings);
     let after: Vec<&Address> = wish.after.iter().collect();
-    let argo: Handle<Objects> = declare.make_after(
-        "argo_cd",
-        json!({
-            "cluster_name": cluster_name(wish.base.cluster),
-            "name": "argo-cd",
-            "manifest": {"url": url, "sha256": sha256, "namespace": bootstrap::NAMESPACE},
-            "objects": keyed(
-                [bootstrap::namespace(wish.settings), repository]
-                    .into_iter()
-                    .chain(write)
-                    .chain(bootstrap::additions(wish.settings)),
-            ),
+    let objects = [bootstrap::namespace(wish.settings), repository].into_iter();
+    let additions = bootstrap::additions(wish.settings);
+    let spec = objects::Spec {
+        cluster_name: cluster_name(wish.base.cluster),
+        name: "argo-cd".to_owned(),
+        manifest: Some(objects::Manifest {
+            url,
+            sha256,
+            namespace: Some(bootstrap::NAMESPACE.to_owned()),
         }),
-        &after,
-    )?;
+        objects: keyed(objects.chain(write).chain(additions)),
+        drifted: Vec::new(),
+    };
+    let argo: Handle<Objects> = declare.add_after("argo_cd", &spec, &after)?;
     let mut after = after;
     after.extend([argo.address(), &wish.files]);
     after.extend(&wish.identities);
-    declare.make_after::<Objects>(
-        "root",
-        json!({
-            "cluster_name": cluster_name(wish.base.cluster),
-            "name": "root",
-            "objects": keyed(bootstrap::root(wish.inputs, wish.components)),
-        }),
-        &after,
-    )?;
-    Ok(())
+    let spec = objects::Spec {
+        cluster_name: cluster_name(wish.base.cluster),
+        name: "root".to_owned(),
+        manifest: None,
+        objects: keyed(bootstrap::root(wish.inputs, wish.components)),
+        drifted: Vec::new(),
+    };
+    declare
+        .add_after::<Objects>("root", &spec, &after)
+        .map(drop)
 }

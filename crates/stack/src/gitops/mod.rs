@@ -6,19 +6,25 @@ mod room;
 mod runner;
 mod workloads;
 
+use std::collections::BTreeMap;
+
+use platctl_aws::branch::Text;
 use platctl_aws::ec2::vpc;
 use platctl_aws::eks::cluster as eks_cluster;
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::rds::db_cluster;
 use platctl_aws::regions::dns_suffix;
 use platctl_aws::s3::bucket::{self, Bucket};
+use platctl_aws::s3::lifecycle::LifecycleRule;
 use platctl_aws::secretsmanager::secret::{self, Secret};
 use platctl_aws::sns::topic;
-use platctl_engine::{Address, Handle};
+use platctl_engine::{Address, Handle, Input};
 use platctl_gitops::{Component, File, Inputs, Settings};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::common::{NetworkParts, key, logs_use_key, role_name};
+use crate::common::{
+    NetworkParts, encrypted, key, logs_use_key, role_name, tls_only, versioned_bucket,
+};
 use crate::declare::{Checked, Declare};
 use crate::delivery::Follows;
 use crate::error::Fault;
@@ -74,18 +80,13 @@ pub(crate) fn declare(
     if let Some(fault) = reserved(&inputs, &chosen, base.root, declare) {
         return Err(vec![fault]);
     }
-    let files = platctl_gitops::files(&inputs, settings);
-    let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    let files = files(&inputs, settings, base, declare)?;
     let writes = chosen.iter().any(|one| one.name == "image-updater");
     let workloads = chosen.iter().flat_map(|one| (one.workloads)(&inputs));
     let identities: Checked<Vec<Address>> = workloads
         .map(|workload| workloads::declare(&workload, base.cluster, declare))
         .collect();
     let identities = identities?;
-    let files: Map<String, Value> = files
-        .into_iter()
-        .map(|(path, file)| (path, content(file)))
-        .collect();
     let files = repository::files(files, settings, base, declare)?;
     if settings.bootstrap == Some(false) {
         return Ok(());
@@ -169,10 +170,27 @@ fn unfit(unfit: &platctl_gitops::Unfit, root: &Node, declare: &Declare<'_>) -> F
     fault.maybe_help(unfit.help.clone())
 }
 
-fn content(file: File) -> Value {
+/// The files of the repository, by path.
+fn files(
+    inputs: &Inputs,
+    settings: &Settings,
+    base: &Base<'_>,
+    declare: &Declare<'_>,
+) -> Checked<Input<BTreeMap<String, Text>>> {
+    let files = platctl_gitops::files(inputs, settings);
+    let files = files.map_err(|one| vec![unfit(&one, base.root, declare)])?;
+    declare.map(
+        files
+            .iter()
+            .map(|(path, file)| (path.as_str(), content(file))),
+    )
+}
+
+/// YAML is written out once the references in it are known.
+fn content(file: &File) -> Input<Text> {
     match file {
-        File::Text(text) => text.into(),
-        File::Yaml(documents) => documents.into(),
+        File::Text(text) => Text::from(text.clone()).into(),
+        File::Yaml(documents) => Input::Expr(documents.clone().into()),
     }
 }
 
@@ -191,48 +209,35 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
         vec![logs],
         declare,
     )?;
-    let vault_keys = declare.make(
-        "vault_keys",
-        json!({
-            "name": declare.name("vault-recovery-keys"),
-            "description": "Recovery keys and first token of Vault, written by Vault's initialisation",
-            "kms_key_id": vault_key.json(key::out::ARN),
-            "recovery_window_in_days": if declare.protects() { 30 } else { 0 },
-        }),
-    )?;
+    let purpose = "Recovery keys and first token of Vault, written by Vault's initialisation";
+    let spec = secret::Spec {
+        name: declare.name("vault-recovery-keys"),
+        description: Some(purpose.to_owned()),
+        kms_key_id: Some(vault_key.get(key::out::ARN)),
+        generate: None,
+        resource_policy: None,
+        recovery_window_in_days: if declare.protects() { 30 } else { 0 },
+        tags: declare.tags("vault_keys"),
+    };
+    let vault_keys = declare.add("vault_keys", &spec)?;
     let context = declare.context();
     let name = declare.name(&format!("backups-{}-{}", context.account, context.region));
     let tls_only = tls_only(&name, declare);
-    let backups = declare.make(
-        "backups",
-        json!({
-            "bucket": name,
-            "versioning": true,
-            "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
-            "lifecycle_rules": [{
-                "id": "expire", "expiration_days": 90, "noncurrent_version_expiration_days": 30,
-                "abort_incomplete_multipart_upload_days": 1,
-            }],
-            "policy": tls_only,
-            "logging": declare.access_logs("backups"),
-            "force_destroy": !declare.protects(),
-        }),
-    )?;
+    let expire = LifecycleRule {
+        noncurrent_version_expiration_days: Some(30),
+        ..LifecycleRule::expire("expire", Some(90))
+    };
+    let mut spec = versioned_bucket("backups", name, tls_only, vec![expire], declare);
+    spec.encryption = Some(encrypted(&key));
+    spec.logging = declare.access_logs("backups");
+    spec.force_destroy = !declare.protects();
+    let backups = declare.add("backups", &spec)?;
     Ok(Keeps {
         vault_key,
         vault_keys,
         backups,
         key,
     })
-}
-
-/// The policy of a bucket that takes nothing in the clear.
-fn tls_only(bucket: &str, declare: &Declare<'_>) -> Value {
-    let arn = format!("arn:{}:s3:::{bucket}", declare.context().partition);
-    json!({"Version": "2012-10-17", "Statement": [{
-        "Sid": "TlsOnly", "Effect": "Deny", "Principal": "*", "Action": "s3:*",
-        "Resource": [arn, format!("{arn}/*")], "Condition": {"Bool": {"aws:SecureTransport": "false"}},
-    }]})
 }
 
 /// Whose images run here.
@@ -311,6 +316,6 @@ fn inputs(
 }
 
 /// The cluster's name as a reference, for what has to be made after it.
-fn cluster_name(cluster: &cluster::Parts) -> Value {
-    cluster.cluster.json(eks_cluster::out::NAME)
+fn cluster_name(cluster: &cluster::Parts) -> Input<String> {
+    cluster.cluster.get(eks_cluster::out::NAME)
 }

@@ -1,19 +1,23 @@
 //! The GitOps repository: what platctl writes into it, and how the cluster gets in.
 
-use platctl_aws::codecommit::files::Files;
+use std::collections::BTreeMap;
+
+use platctl_aws::branch::Text;
+use platctl_aws::codecommit::files::{self, Files};
 use platctl_aws::codecommit::repository::{self, Repository};
 use platctl_aws::iam::service_specific_credential::{
     self as credential, ServiceSpecificCredential,
 };
 use platctl_aws::iam::user::{self, User};
-use platctl_aws::iam::user_policy::UserPolicy;
+use platctl_aws::iam::user_policy::{self, UserPolicy};
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::secretsmanager::secret::{self, Secret};
+use platctl_aws::types::Arn;
 use platctl_aws::{Policy, github, gitlab};
-use platctl_engine::{Address, Declared, Handle};
+use platctl_engine::{Address, Declared, Handle, Input};
 use platctl_gitops::{Settings, bootstrap};
 use platctl_kubernetes::secret as from_secret;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Base;
 use crate::common::{allow, policy, role_name, secret_arn};
@@ -61,17 +65,23 @@ pub(super) fn by_github_app(repository: &Follows) -> bool {
 
 /// Writes the files where the code is.
 pub(super) fn files(
-    files: Map<String, Value>,
+    files: Input<BTreeMap<String, Text>>,
     settings: &Settings,
     base: &Base<'_>,
     declare: &mut Declare<'_>,
 ) -> Checked<Written> {
     let branch = settings.branch.as_deref().unwrap_or("main");
-    let mut spec = json!({"branch_name": branch, "files": files, "keep": settings.keep});
+    let branch_name = branch.to_owned();
+    let keep = Some(settings.keep.iter().cloned().collect());
     let remote = match base.repository {
         Follows::CodeCommit(own) => {
-            spec["repository_name"] = own.json(repository::out::REPOSITORY_NAME);
-            let files: Handle<Files> = declare.make("files", spec)?;
+            let spec = files::Spec {
+                repository_name: own.get(repository::out::REPOSITORY_NAME),
+                branch_name,
+                files,
+                keep,
+            };
+            let files: Handle<Files> = declare.add("files", &spec)?;
             return Ok(Written {
                 address: files.address().clone(),
                 version: None,
@@ -79,17 +89,22 @@ pub(super) fn files(
         }
         Follows::Remote(remote) => remote,
     };
-    spec["repository"] = remote.name.as_str().into();
-    spec["credential"] = remote.credential.as_str().into();
-    spec["url"] = remote.url.as_str().into();
+    let spec = github::files::Spec {
+        repository: remote.name.clone(),
+        branch_name,
+        credential: Arn(remote.credential.clone()).into(),
+        url: Some(remote.url.clone()),
+        files,
+        keep,
+    };
     let (address, version) = match remote.host {
         Host::GitHub => {
-            let files: Handle<github::files::Files> = declare.make("files", spec)?;
+            let files: Handle<github::files::Files> = declare.add("files", &spec)?;
             let version = files.json(github::files::out::CREDENTIAL_VERSION);
             (files.address().clone(), version)
         }
         Host::GitLab => {
-            let files: Handle<gitlab::files::Files> = declare.make("files", spec)?;
+            let files: Handle<gitlab::files::Files> = declare.add("files", &spec)?;
             let version = files.json(gitlab::files::out::CREDENTIAL_VERSION);
             (files.address().clone(), version)
         }
@@ -269,7 +284,7 @@ fn secret(
         description: Some(purpose.to_owned()),
         kms_key_id: Some(way.key.get(key::out::ARN)),
         generate: None,
-        resource_policy: readers.map(|policy| Policy::new(&policy).into()),
+        resource_policy: readers.map(Policy::declared),
         // A new one is made at any time.
         recovery_window_in_days: 0,
         tags: declare.tags(address),
@@ -293,12 +308,12 @@ fn credential(
     };
     let user: Handle<User> = declare.add(&address, &spec)?;
     let may = access.policy(&repository.json(repository::out::ARN), way.branch);
-    declare.make::<UserPolicy>(
-        &below("policy"),
-        json!({
-            "user_name": user.json(user::out::USER_NAME), "policy_name": "platctl", "policy_document": may,
-        }),
-    )?;
+    let spec = user_policy::Spec {
+        user_name: user.get(user::out::USER_NAME),
+        policy_name: "platctl".to_owned(),
+        policy_document: Policy::declared(may),
+    };
+    declare.add::<UserPolicy>(&below("policy"), &spec)?;
     let secret = self::secret(&below("secret"), (secret, purpose), way, declare)?;
     let spec = credential::Spec::<Declared> {
         user_name: user.get(user::out::USER_NAME),

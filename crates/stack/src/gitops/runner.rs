@@ -1,22 +1,27 @@
 //! The way into a cluster whose API server can be reached from within the VPC only: builds in its private subnets,
 //! which run platctl itself.
 
-use platctl_aws::codebuild::project::Project;
+use std::collections::BTreeSet;
+
+use platctl_aws::codebuild::project::{self, Project};
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
-use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
 use platctl_aws::ec2::vpc;
-use platctl_aws::eks::access_entry::AccessEntry;
+use platctl_aws::eks::access_entry::{self, AccessEntry};
 use platctl_aws::eks::cluster;
 use platctl_aws::iam::role::{self, Role};
 use platctl_aws::kms::key::{self, Key};
-use platctl_aws::logs::log_group;
+use platctl_aws::logs::log_group::{self, LogGroup};
 use platctl_aws::reach::{bucket_name, project_name};
 use platctl_aws::s3::bucket::{self, Bucket};
-use platctl_engine::{Address, Handle};
+use platctl_aws::s3::lifecycle::LifecycleRule;
+use platctl_engine::{Address, Declared, Handle};
 use serde_json::{Value, json};
 
-use super::{Base, cluster_name, tls_only};
-use crate::common::{allow, ids, join, log_group, permit, role, security_group, trust_of};
+use super::{Base, cluster_name};
+use crate::common::{
+    Peer, Rule, allow, encrypted, join, log_group, permit, role, rule, security_group, subnet_ids,
+    tls_only, trust_of, versioned_bucket,
+};
 use crate::declare::{Checked, Declare};
 
 /// The log group of its builds.
@@ -44,11 +49,13 @@ fn bucket_policy(name: &str, role: &Handle<Role>, declare: &Declare<'_>) -> Valu
 }
 
 /// Gone after some days; versions that were written over, too, which tell who wrote what.
-fn expire(id: &str, days: u32) -> Value {
-    json!({
-        "id": id, "prefix": format!("{id}/"), "expiration_days": days,
-        "noncurrent_version_expiration_days": days,
-    })
+fn expire(id: &str, days: i32) -> LifecycleRule {
+    LifecycleRule {
+        prefix: format!("{id}/"),
+        noncurrent_version_expiration_days: Some(days),
+        abort_incomplete_multipart_upload_days: None,
+        ..LifecycleRule::expire(id, Some(days))
+    }
 }
 
 fn bucket(
@@ -60,22 +67,22 @@ fn bucket(
     let context = declare.context();
     let name = bucket_name(&base.cluster.name, &context.account, &context.region);
     let policy = bucket_policy(&name, role, declare);
-    declare.make(
-        "runner.bucket",
-        json!({
-            "bucket": name,
-            "versioning": true,
-            "encryption": {"sse_algorithm": "aws:kms", "kms_master_key_id": key.json(key::out::ARN)},
-            // What is in use is put back by the next run.
-            "lifecycle_rules": [
-                expire("platctl", 30), expire("tasks", 7), expire("manifests", 7), expire("outcomes", 7),
-                {"id": "sets", "prefix": "sets/", "noncurrent_version_expiration_days": 30},
-            ],
-            "policy": policy,
-            "logging": declare.access_logs("runner"),
-            "force_destroy": true,
-        }),
-    )
+    // What is in use is put back by the next run.
+    let rules = vec![
+        expire("platctl", 30),
+        expire("tasks", 7),
+        expire("manifests", 7),
+        expire("outcomes", 7),
+        LifecycleRule {
+            expiration_days: None,
+            ..expire("sets", 30)
+        },
+    ];
+    let mut spec = versioned_bucket("runner.bucket", name, policy, rules, declare);
+    spec.encryption = Some(encrypted(key));
+    spec.logging = declare.access_logs("runner");
+    spec.force_destroy = true;
+    declare.add("runner.bucket", &spec)
 }
 
 /// What CodeBuild needs to put a build into a VPC, in AWS's own words.
@@ -157,18 +164,15 @@ fn security(
         true,
         declare,
     )?;
-    let rule: Handle<SecurityGroupRule> = declare.make(
-        "runner.ingress",
-        json!({
-            "group_id": base.cluster.cluster.json(cluster::out::CLUSTER_SECURITY_GROUP_ID),
-            "direction": "ingress",
-            "ip_protocol": "tcp",
-            "from_port": 443,
-            "to_port": 443,
-            "referenced_group_id": group.json(security_group::out::GROUP_ID),
-            "description": "The API server, from the builds of platctl",
-        }),
-    )?;
+    let from_builds = Rule {
+        address: "runner.ingress",
+        protocol: "tcp",
+        ports: Some((443, 443)),
+        peer: Peer::Group(group.get(security_group::out::GROUP_ID)),
+        description: "The API server, from the builds of platctl",
+    };
+    let of_cluster = cluster::out::CLUSTER_SECURITY_GROUP_ID;
+    let rule = rule(base.cluster.cluster.get(of_cluster), from_builds, declare)?;
     Ok((group, rule.address().clone()))
 }
 
@@ -187,11 +191,11 @@ pub(super) fn declare(
         key,
         declare,
     )?;
-    let project = declare.arn(
+    let source = declare.arn(
         "codebuild",
         &format!("project/{}", project_name(&base.cluster.name)),
     );
-    let trust = trust_of("codebuild.amazonaws.com", &project, declare);
+    let trust = trust_of("codebuild.amazonaws.com", &source, declare);
     let role = role(
         "runner.role",
         "runner",
@@ -204,43 +208,68 @@ pub(super) fn declare(
     let statements = permissions(base, &bucket, key, secrets, &group_arn, declare);
     let policy = permit("runner.policy", &role, statements, declare)?;
     let (group, rule) = security(base, declare)?;
-    let access: Handle<AccessEntry> = declare.make(
-        "runner.access",
-        json!({
-            "cluster_name": cluster_name(base.cluster),
-            "principal_arn": role.json(role::out::ARN),
-            // platctl gives it one while a build of its own runs. What is left by a run that was cut off is drift.
-            "access_policies": [],
-        }),
-    )?;
-    let project: Handle<Project> = declare.make_after(
-        "runner.project",
-        json!({
-            "name": project_name(&base.cluster.name),
-            "description": "Does platctl's work within the cluster",
-            "source": {"type": "NO_SOURCE", "buildspec": include_str!("runner.yml")},
-            "artifacts": {"type": "NO_ARTIFACTS"},
-            "environment": {
-                "type": "LINUX_CONTAINER",
-                "image": "aws/codebuild/amazonlinux-x86_64-standard:5.0",
-                "compute_type": "BUILD_GENERAL1_SMALL",
-                "environment_variables": [{"name": "BUCKET", "value": bucket.json(bucket::out::BUCKET)}],
-            },
-            "service_role": role.json(role::out::ARN),
-            "encryption_key": key.json(key::out::ARN),
-            "timeout_in_minutes": 30,
-            "vpc": {
-                "vpc_id": base.network.vpc.json(vpc::out::VPC_ID),
-                "subnets": ids(&base.network.private),
-                "security_group_ids": [group.json(security_group::out::GROUP_ID)],
-            },
-            "logs": {"group_name": logs.json(log_group::out::LOG_GROUP_NAME), "stream_name": "runner"},
-        }),
-        &[policy.address()],
-    )?;
+    let spec = access_entry::Spec {
+        cluster_name: cluster_name(base.cluster),
+        principal_arn: role.get(role::out::ARN),
+        kind: None,
+        kubernetes_groups: None,
+        username: None,
+        // platctl gives it one while a build of its own runs. What is left by a run that was cut off is drift.
+        access_policies: BTreeSet::new(),
+        tags: declare.tags("runner.access"),
+    };
+    let access: Handle<AccessEntry> = declare.add("runner.access", &spec)?;
+    let spec = build(base, &bucket, &role, key, (&group, &logs), declare)?;
+    let project: Handle<Project> =
+        declare.add_after("runner.project", &spec, &[policy.address()])?;
     Ok(vec![
         project.address().clone(),
         access.address().clone(),
         rule,
     ])
+}
+
+/// The builds themselves, in the private subnets.
+fn build(
+    base: &Base<'_>,
+    bucket: &Handle<Bucket>,
+    role: &Handle<Role>,
+    key: &Handle<Key>,
+    (group, logs): (&Handle<SecurityGroup>, &Handle<LogGroup>),
+    declare: &Declare<'_>,
+) -> Checked<project::Spec<Declared>> {
+    Ok(project::Spec {
+        name: project_name(&base.cluster.name),
+        description: "Does platctl's work within the cluster".to_owned(),
+        source: project::Source {
+            buildspec: Some(include_str!("runner.yml").to_owned()),
+            ..project::Source::of("NO_SOURCE")
+        },
+        artifacts: project::Artifacts {
+            kind: "NO_ARTIFACTS".to_owned(),
+        },
+        environment: project::Environment {
+            kind: "LINUX_CONTAINER".to_owned(),
+            image: "aws/codebuild/amazonlinux-x86_64-standard:5.0".to_owned(),
+            compute_type: "BUILD_GENERAL1_SMALL".to_owned(),
+            privileged_mode: false,
+            environment_variables: vec![project::Variable::plain(
+                "BUCKET",
+                bucket.get(bucket::out::BUCKET).cast(),
+            )],
+        },
+        service_role: role.get(role::out::ARN),
+        encryption_key: Some(key.get(key::out::ARN)),
+        timeout_in_minutes: 30,
+        vpc: Some(project::Vpc {
+            vpc_id: base.network.vpc.get(vpc::out::VPC_ID),
+            subnets: subnet_ids(&base.network.private, declare)?,
+            security_group_ids: declare.set([group.get(security_group::out::GROUP_ID)])?,
+        }),
+        logs: Some(project::Logs {
+            group_name: logs.get(log_group::out::LOG_GROUP_NAME).cast(),
+            stream_name: Some("runner".to_owned()),
+        }),
+        tags: declare.tags("runner.project"),
+    })
 }

@@ -1,14 +1,10 @@
 //! Pods that speak to AWS: one role each, by Pod Identity, for one service account of one namespace.
 
-use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
-use platctl_aws::iam::role;
-use platctl_engine::{Address, Handle};
+use platctl_engine::Address;
 use platctl_gitops::Workload;
-use serde_json::json;
 
-use super::cluster_name;
 use crate::cluster;
-use crate::cluster::pod_trust;
+use crate::cluster::{pod_identity, pod_trust};
 use crate::common::{permit, role as make_role};
 use crate::declare::{Checked, Declare};
 
@@ -34,15 +30,11 @@ pub(super) fn declare(
         workload.statements.clone(),
         declare,
     )?;
-    let identity: Handle<PodIdentityAssociation> = declare.make_after(
+    pod_identity(
         &format!("{name}.identity"),
-        json!({
-            "cluster_name": cluster_name(cluster),
-            "namespace": workload.namespace,
-            "service_account": name,
-            "role_arn": role.json(role::out::ARN),
-        }),
-        &[policy.address()],
-    )?;
-    Ok(identity.address().clone())
+        &cluster.cluster,
+        (workload.namespace, name),
+        (&role, policy.address()),
+        declare,
+    )
 }

@@ -3,11 +3,13 @@
 
 use platctl_aws::logs::log_group::retention_of;
 use platctl_aws::s3::bucket::{self, Bucket};
-use platctl_engine::Handle;
+use platctl_aws::s3::lifecycle::LifecycleRule;
+use platctl_engine::{Handle, Input};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use crate::common::versioned_bucket;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::Fault;
@@ -85,22 +87,19 @@ impl Logs {
         let context = declare.context();
         let name = declare.name(&format!("logs-{}-{}", context.account, context.region));
         let policy = policy(&name, declare);
-        let bucket: Handle<Bucket> = declare.make(
-            "bucket",
-            json!({
-                "bucket": name,
-                "versioning": true,
-                // Neither Elastic Load Balancing nor S3 delivers logs to a bucket that uses a key of its own.
-                "encryption": {"sse_algorithm": "AES256"},
-                "lifecycle_rules": [{
-                    "id": "expire", "prefix": "", "expiration_days": days, "noncurrent_version_expiration_days": 30,
-                    "abort_incomplete_multipart_upload_days": 1,
-                }],
-                "policy": policy,
-                // It is never empty. Whether it may go is for `protect` to say.
-                "force_destroy": true,
-            }),
-        )?;
+        let expire = LifecycleRule {
+            noncurrent_version_expiration_days: Some(30),
+            ..LifecycleRule::expire("expire", Some(days.into()))
+        };
+        let mut spec = versioned_bucket("bucket", name.clone(), policy, vec![expire], declare);
+        // Neither Elastic Load Balancing nor S3 delivers logs to a bucket that uses a key of its own.
+        spec.encryption = Some(bucket::Encryption {
+            sse_algorithm: "AES256".to_owned(),
+            kms_master_key_id: None,
+        });
+        // It is never empty. Whether it may go is for `protect` to say.
+        spec.force_destroy = true;
+        let bucket: Handle<Bucket> = declare.add("bucket", &spec)?;
         let wanted = |on: bool| on.then(|| bucket.clone());
         let kept = |on: bool| on.then(|| retention_of(days));
         let cdn = Place {
@@ -166,14 +165,18 @@ fn policy(name: &str, declare: &Declare<'_>) -> Value {
 
 impl Parts {
     /// The attributes of a load balancer by which it writes its logs, or no longer does.
-    pub(crate) fn attributes(&self) -> Value {
+    pub(crate) fn attributes(&self) -> Vec<(&'static str, Input<String>)> {
+        let text = |text: &str| Input::Value(text.to_owned());
         match &self.load_balancer {
-            None => json!({"access_logs.s3.enabled": "false"}),
-            Some(target) => json!({
-                "access_logs.s3.enabled": "true",
-                "access_logs.s3.bucket": target.json(bucket::out::BUCKET),
-                "access_logs.s3.prefix": LOAD_BALANCER,
-            }),
+            None => vec![("access_logs.s3.enabled", text("false"))],
+            Some(target) => vec![
+                ("access_logs.s3.enabled", text("true")),
+                (
+                    "access_logs.s3.bucket",
+                    target.get(bucket::out::BUCKET).cast(),
+                ),
+                ("access_logs.s3.prefix", text(LOAD_BALANCER)),
+            ],
         }
     }
 }

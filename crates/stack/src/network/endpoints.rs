@@ -1,7 +1,5 @@
 //! Endpoints of AWS services within the VPC, so that traffic to them needs no way out.
 
-use std::collections::BTreeSet;
-
 use platctl_aws::Policy;
 use platctl_aws::ec2::route_table::{self, RouteTable};
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
@@ -10,7 +8,7 @@ use platctl_aws::ec2::vpc_endpoint::{self, Type, VpcEndpoint};
 use platctl_aws::ec2::{subnet, vpc};
 use platctl_aws::regions::endpoint_service;
 use platctl_aws::types::Cidr;
-use platctl_engine::{Data, Declared, Handle, Input};
+use platctl_engine::{Declared, Handle};
 
 use super::layout::Tier;
 use super::policies::{self, Place};
@@ -54,12 +52,9 @@ impl Network {
                 .endpoint_access
                 .policy(&service, declare)
                 .map(Into::into);
-            spec.route_table_ids = Some(all(
-                tables
-                    .iter()
-                    .map(|table| table.get(route_table::out::ROUTE_TABLE_ID)),
-                declare,
-            )?);
+            let tables = tables.iter();
+            let tables = tables.map(|table| table.get(route_table::out::ROUTE_TABLE_ID));
+            spec.route_table_ids = Some(declare.set(tables)?);
             declare_endpoint(&service, &spec, declare)?;
         }
         if interfaces.is_empty() {
@@ -75,9 +70,9 @@ impl Network {
             let subnets = base
                 .tier(Tier::Private)
                 .map(|(_, subnet)| subnet.get(subnet::out::SUBNET_ID));
-            spec.subnet_ids = Some(all(subnets, declare)?);
+            spec.subnet_ids = Some(declare.set(subnets)?);
             spec.security_group_ids =
-                Some(all([group.get(security_group::out::GROUP_ID)], declare)?);
+                Some(declare.set([group.get(security_group::out::GROUP_ID)])?);
             // Under the services' own names, so that no client has to be told of the endpoints.
             spec.private_dns_enabled = Some(true);
             declare_endpoint(&service, &spec, declare)?;
@@ -192,13 +187,4 @@ fn declare_endpoint(
 
 fn address(service: &str) -> String {
     format!("endpoint.{}", service.replace('.', "-"))
-}
-
-/// A set of references.
-fn all<T: Data + Ord>(
-    items: impl IntoIterator<Item = Input<T>>,
-    declare: &Declare<'_>,
-) -> Checked<Input<BTreeSet<T>>> {
-    Input::list(items)
-        .map_err(|error| vec![Fault::new(error.to_string()).at(declare.place(), "in this block")])
 }

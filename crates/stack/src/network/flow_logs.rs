@@ -60,7 +60,7 @@ impl FlowLogs {
     fn to_log_group(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
         let place = Place::new(declare);
         let name = place.log_group.clone();
-        let key = self.key(&policies::key_of_log_group(&place), declare)?;
+        let key = self.key(policies::key_of_log_group(&place), declare)?;
         let spec = log_group::Spec {
             log_group_name: name,
             retention_in_days: Some(self.days()?),
@@ -85,7 +85,7 @@ impl FlowLogs {
 
     fn to_bucket(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
         let place = Place::new(declare);
-        let key = self.key(&policies::key_of_bucket(&place), declare)?;
+        let key = self.key(policies::key_of_bucket(&place), declare)?;
         let spec = bucket::Spec {
             bucket: place.bucket.clone(),
             versioning: None,
@@ -95,7 +95,7 @@ impl FlowLogs {
             }),
             block_public_access: true,
             lifecycle_rules: Some(vec![LifecycleRule::expire("expire", Some(self.days()?))]),
-            policy: Some(Policy::new(&policies::delivery(&place)).into()),
+            policy: Some(Policy::declared(policies::delivery(&place))),
             object_ownership: None,
             logging: declare.access_logs("flow-logs"),
             cors_rules: None,
@@ -113,7 +113,7 @@ impl FlowLogs {
     /// The key, if there is to be one: who may use it besides the account is for the destination to say.
     fn key(
         &self,
-        policy: &serde_json::Value,
+        policy: serde_json::Value,
         declare: &mut Declare<'_>,
     ) -> Checked<Option<Handle<Key>>> {
         if !self.encrypt.unwrap_or_else(|| declare.protects()) {
@@ -121,7 +121,7 @@ impl FlowLogs {
         }
         let spec = key::Spec {
             description: Some("Encrypts the flow logs of the VPC".to_owned()),
-            policy: Some(Policy::new(policy).into()),
+            policy: Some(Policy::declared(policy)),
             enable_key_rotation: true,
             enabled: true,
             tags: declare.tags("flow_log_key"),
@@ -168,7 +168,7 @@ fn writer(
     let spec = role::Spec {
         // Roles belong to the account, so stacks of one name in two regions would share it.
         role_name: declare.global_name("flow-logs"),
-        assume_role_policy_document: Policy::new(&policies::trust(place)).into(),
+        assume_role_policy_document: Policy::declared(policies::trust(place)),
         path: None,
         description: Some("Writes the flow logs of the VPC".to_owned()),
         max_session_duration: None,
@@ -179,7 +179,7 @@ fn writer(
     let spec = role_policy::Spec {
         role_name: role.get(role::out::ROLE_NAME),
         policy_name: "write".to_owned(),
-        policy_document: Input::Expr(policies::write(group.json(log_group::out::ARN), place)),
+        policy_document: Policy::declared(policies::write(group.json(log_group::out::ARN), place)),
     };
     let policy = declare.add::<RolePolicy>("flow_log_policy", &spec)?;
     Ok((role, policy))

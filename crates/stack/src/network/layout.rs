@@ -14,7 +14,7 @@ pub(super) const MAX_ZONES: usize = 6;
 /// The default range of a VPC.
 pub(super) const DEFAULT_CIDR: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(10, 10, 0, 0), 16);
 /// Every address: the destination of a default route.
-pub(super) const ANYWHERE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
+pub(crate) const ANYWHERE: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::UNSPECIFIED, 0);
 /// AWS takes VPCs and subnets from /16 to /28.
 pub(super) const LARGEST: u8 = 16;
 pub(super) const SMALLEST: u8 = 28;

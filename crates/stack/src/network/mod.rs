@@ -24,6 +24,7 @@ use crate::declare::{Checked, Declare};
 use crate::file::Switch;
 use crate::names::TagMap;
 
+pub(crate) use layout::ANYWHERE;
 use layout::Tier;
 
 /// What `network:` says.
@@ -168,9 +169,10 @@ impl TryFrom<String> for Cidr {
     }
 }
 
-impl fmt::Display for Cidr {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+impl Cidr {
+    /// The range.
+    pub(crate) const fn net(self) -> Ipv4Net {
+        self.0
     }
 }
 

@@ -15,16 +15,16 @@ mod spec;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use platctl_aws::Document;
 use platctl_aws::ec2::security_group::{self, SecurityGroup};
-use platctl_aws::ec2::security_group_rule::SecurityGroupRule;
-use platctl_aws::ecr::lifecycle_policy::LifecyclePolicy;
+use platctl_aws::ecr::lifecycle_policy::{self, LifecyclePolicy};
 use platctl_aws::ecr::repository::{self, Repository};
 use platctl_aws::elbv2::target_group::TargetGroup;
 use platctl_aws::kms::key::{self, Key};
 use platctl_engine::Handle;
 use serde_json::json;
 
-use crate::common::{NetworkParts, NodesGroup, key};
+use crate::common::{NetworkParts, NodesGroup, Peer, Rule, key, rule};
 use crate::declare::{Checked, Declare};
 use crate::resources::Reference;
 use crate::{cluster, database, edge};
@@ -144,16 +144,14 @@ fn open(
     } else {
         ("ports.ingress".into(), u16::MAX)
     };
-    let spec = json!({
-        "group_id": nodes.id(),
-        "direction": "ingress",
-        "ip_protocol": "tcp",
-        "from_port": port.min(UNPRIVILEGED),
-        "to_port": last,
-        "referenced_group_id": balancer.json(security_group::out::GROUP_ID),
-        "description": "From the load balancer to the services",
-    });
-    declare.make::<SecurityGroupRule>(&address, spec).map(drop)
+    let from_balancer = Rule {
+        address: &address,
+        protocol: "tcp",
+        ports: Some((port.min(UNPRIVILEGED), last)),
+        peer: Peer::Group(balancer.get(security_group::out::GROUP_ID)),
+        description: "From the load balancer to the services",
+    };
+    rule(nodes.id(), from_balancer, declare).map(drop)
 }
 
 impl Service {
@@ -205,22 +203,23 @@ impl Service {
         environments: &[String],
         declare: &mut Declare<'_>,
     ) -> Checked<Handle<Repository>> {
-        let repository: Handle<Repository> = declare.make(
-            &format!("{name}.repository"),
-            json!({
-                "repository_name": format!("{}/{name}", declare.stack()),
-                "kms_key": key.json(key::out::ARN),
-                "force_delete": !declare.protects(),
-            }),
-        )?;
+        let address = format!("{name}.repository");
+        let spec = repository::Spec {
+            repository_name: format!("{}/{name}", declare.stack()),
+            image_tag_mutability: "IMMUTABLE".to_owned(),
+            scan_on_push: true,
+            kms_key: Some(key.get(key::out::ARN)),
+            policy: None,
+            force_delete: !declare.protects(),
+            tags: declare.tags(&address),
+        };
+        let repository: Handle<Repository> = declare.add(&address, &spec)?;
         let keep = self.images.as_ref().map_or(30, |images| images.value);
-        declare.make::<LifecyclePolicy>(
-            &format!("{name}.lifecycle"),
-            json!({
-                "repository_name": repository.json(repository::out::REPOSITORY_NAME),
-                "policy": {"rules": images::rules(keep, environments)},
-            }),
-        )?;
+        let spec = lifecycle_policy::Spec {
+            repository_name: repository.get(repository::out::REPOSITORY_NAME),
+            policy: Document::new(&json!({"rules": images::rules(keep, environments)})),
+        };
+        declare.add::<LifecyclePolicy>(&format!("{name}.lifecycle"), &spec)?;
         Ok(repository)
     }
 }

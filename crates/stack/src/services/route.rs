@@ -1,12 +1,15 @@
 //! The way from the load balancer to a service's pods.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use platctl_aws::ec2::vpc;
-use platctl_aws::elbv2::listener;
-use platctl_aws::elbv2::listener_rule::ListenerRule;
+use platctl_aws::elbv2::action::Action;
+use platctl_aws::elbv2::condition::{Conditions, HttpHeader};
+use platctl_aws::elbv2::listener_rule::{self, ListenerRule};
 use platctl_aws::elbv2::target_group::{self, TargetGroup};
+use platctl_aws::elbv2::{Attributes, listener};
 use platctl_engine::Handle;
 use platctl_gitops::Nodes;
-use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::{Base, Service};
@@ -15,7 +18,7 @@ use crate::declare::{Checked, Declare};
 use crate::edge;
 
 /// How many places there are for services whose ways are equally particular.
-const WIDTH: u32 = 2000;
+const WIDTH: i32 = 2000;
 /// What the name of a preview's target group ends with.
 pub(super) const PREVIEW: &str = "-green";
 
@@ -23,12 +26,12 @@ pub(super) const PREVIEW: &str = "-green";
 struct Way {
     address: String,
     name: String,
-    priority: u32,
-    conditions: Value,
+    priority: i32,
+    conditions: Conditions,
 }
 
 /// The place of the preview's rule: right before the one that it is more particular than.
-fn preview_priority(own: u32) -> u32 {
+fn preview_priority(own: i32) -> i32 {
     own.saturating_sub(1).max(1)
 }
 
@@ -51,9 +54,12 @@ impl Service {
         base: &Base<'_>,
         declare: &mut Declare<'_>,
     ) -> Checked<Groups> {
-        let mut conditions = json!({"path_pattern": [self.path_pattern()]});
+        let mut conditions = Conditions {
+            path_pattern: BTreeSet::from([self.path_pattern().to_owned()]),
+            ..Conditions::default()
+        };
         if let (Some(host), Some(domain)) = (&self.host, base.domain) {
-            conditions["host_header"] = json!([format!("{}.{domain}", host.value)]);
+            conditions.host_header = BTreeSet::from([format!("{}.{domain}", host.value)]);
         }
         let mut way = Way {
             address: name.to_owned(),
@@ -67,7 +73,10 @@ impl Service {
             way.address.push_str(".preview");
             way.name.push_str(PREVIEW);
             way.priority = preview_priority(way.priority);
-            way.conditions["http_header"] = json!({"name": PREVIEW_HEADER, "values": [name]});
+            way.conditions.http_header = Some(HttpHeader {
+                name: PREVIEW_HEADER.to_owned(),
+                values: BTreeSet::from([name.to_owned()]),
+            });
             preview = Some(self.forward(&way, network, edge, base, declare)?);
         }
         Ok(Groups {
@@ -91,37 +100,44 @@ impl Service {
         let cluster = base
             .cluster
             .filter(|cluster| matches!(cluster.source, Nodes::Auto));
-        let tags = cluster.map(|cluster| json!({"eks:eks-cluster-name": cluster.name}));
-        let group: Handle<TargetGroup> = declare.make(
-            &format!("{}.target_group", way.address),
-            json!({
-                "name": way.name,
-                "target_type": "ip",
-                "protocol": "HTTP",
-                "vpc_id": network.vpc.json(vpc::out::VPC_ID),
-                "health_check_path": self.health_path(),
-                // As often as can be: until its second answer, a pod that comes gets nothing, and at a switch of
-                // blue and green all of them come at once.
-                "health_check_interval_seconds": 5,
-                "health_check_timeout_seconds": 4,
-                "healthy_threshold_count": 2,
-                "unhealthy_threshold_count": 3,
-                "matcher": "200-299",
-                "attributes": {"deregistration_delay.timeout_seconds": delay.to_string()},
-                "tags": tags,
-            }),
-        )?;
-        let target = json!({"target_group_arn": group.json(target_group::out::ARN)});
-        let forward: Value = json!([{"forward": {"target_groups": [target]}}]);
-        declare.make::<ListenerRule>(
-            &format!("{}.listener_rule", way.address),
-            json!({
-                "listener_arn": edge.listener.json(listener::out::ARN),
-                "priority": way.priority,
-                "conditions": way.conditions,
-                "actions": forward,
-            }),
-        )?;
+        let address = format!("{}.target_group", way.address);
+        let mut tags = declare.tags(&address);
+        tags.extend(cluster.map(|cluster| ("eks:eks-cluster-name".into(), cluster.name.clone())));
+        let delay = (
+            "deregistration_delay.timeout_seconds".into(),
+            delay.to_string(),
+        );
+        let spec = target_group::Spec {
+            name: way.name.clone(),
+            protocol: "HTTP".to_owned(),
+            port: None,
+            vpc_id: network.vpc.get(vpc::out::VPC_ID),
+            target_type: "ip".to_owned(),
+            protocol_version: None,
+            ip_address_type: None,
+            health_check_protocol: None,
+            health_check_port: None,
+            health_check_path: Some(self.health_path().to_owned()),
+            // As often as can be: until its second answer, a pod that comes gets nothing, and at a switch of
+            // blue and green all of them come at once.
+            health_check_interval_seconds: Some(5),
+            health_check_timeout_seconds: Some(4),
+            healthy_threshold_count: Some(2),
+            unhealthy_threshold_count: Some(3),
+            matcher: Some("200-299".to_owned()),
+            attributes: Some(Attributes(BTreeMap::from([delay])).into()),
+            tags,
+        };
+        let group: Handle<TargetGroup> = declare.add(&address, &spec)?;
+        let address = format!("{}.listener_rule", way.address);
+        let spec = listener_rule::Spec {
+            listener_arn: edge.listener.get(listener::out::ARN),
+            priority: way.priority,
+            conditions: way.conditions.clone().into(),
+            actions: Action::to_declared(group.get(target_group::out::ARN)),
+            tags: declare.tags(&address),
+        };
+        declare.add::<ListenerRule>(&address, &spec)?;
         Ok(group)
     }
 
@@ -130,7 +146,7 @@ impl Service {
     }
 
     /// The places of all its rules.
-    pub(super) fn priorities(&self, name: &str) -> Vec<u32> {
+    pub(super) fn priorities(&self, name: &str) -> Vec<i32> {
         let own = self.priority(name);
         let preview = self.previews().then(|| preview_priority(own));
         std::iter::once(own).chain(preview).collect()
@@ -138,15 +154,15 @@ impl Service {
 
     /// The rule's place, which no other service's coming or going changes: what is more particular stands
     /// before what is less; among equals the name decides.
-    fn priority(&self, name: &str) -> u32 {
+    fn priority(&self, name: &str) -> i32 {
         let length =
-            u32::try_from(self.path_pattern().trim_end_matches('*').len().min(11)).unwrap_or(11);
+            i32::try_from(self.path_pattern().trim_end_matches('*').len().min(11)).unwrap_or(11);
         let class = if self.host.is_some() { 0 } else { 12 } + (11 - length);
         let digest = Sha256::digest(name.as_bytes());
         let spread = digest
             .iter()
             .take(2)
-            .fold(0, |sum, byte| sum << 8 | u32::from(*byte));
+            .fold(0, |sum, byte| sum << 8 | i32::from(*byte));
         class * WIDTH + spread % WIDTH + 1
     }
 }
