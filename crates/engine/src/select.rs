@@ -1,10 +1,11 @@
 //! Which part of a stack a run is about: `--target`, `--exclude`, `--replace`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
+use crate::nearest::nearest;
 use crate::plan::{Action, Plan, Refusal};
 use crate::state::State;
 use crate::{Address, Replace};
@@ -147,27 +148,45 @@ impl Selection {
     #[must_use]
     pub fn unknown(&self, graph: Option<&Graph>, state: &State) -> Vec<Refusal> {
         let all = Needs::new(graph, state).all;
-        let lists = [
-            ("--target", &self.targets),
-            ("--exclude", &self.excludes),
-            ("--replace", &self.replace),
-        ];
-        let mut refusals = Vec::new();
-        for (flag, names) in lists {
-            for name in names {
-                let found = match flag {
-                    "--replace" => all.iter().any(|address| address.as_str() == name),
-                    _ => all.iter().any(|address| matches(name, address)),
-                };
-                if !found {
-                    refusals.push(Refusal::NoSuchAddress {
-                        flag: flag.to_owned(),
-                        name: name.clone(),
-                    });
-                }
-            }
-        }
+        let mut refusals = lost("--target", &self.targets, &all);
+        refusals.extend(lost("--exclude", &self.excludes, &all));
+        // A replacement is of one resource: nothing below an address is replaced with it.
+        let alone = |name: &&String| !all.iter().any(|address| address.as_str() == name.as_str());
+        let known: Vec<&str> = all.iter().map(Address::as_str).collect();
+        let replaced = self.replace.iter().filter(alone);
+        refusals.extend(replaced.map(|name| no_such("--replace", name, &known)));
         refusals
+    }
+}
+
+/// Names of `--detach-foreign` that lead nowhere. Such a name would do nothing, which shows only when the deletion that
+/// it was meant for is blocked.
+pub(crate) fn lost_detach(
+    names: &[String],
+    graph: Option<&Graph>,
+    state: &State,
+) -> Vec<Refusal> {
+    lost("--detach-foreign", names, &Needs::new(graph, state).all)
+}
+
+/// Those of the names that no address matches. An address and everything above it can be named.
+fn lost(flag: &str, names: &[String], all: &[Address]) -> Vec<Refusal> {
+    let mut known = BTreeSet::new();
+    for address in all.iter().map(Address::as_str) {
+        let above = address.match_indices(['.', '[']).map(|(at, _)| &address[..at]);
+        known.extend(above.chain([address]));
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    let leads = |name: &str| all.iter().any(|address| matches(name, address));
+    let names = names.iter().filter(|name| !leads(name));
+    names.map(|name| no_such(flag, name, &known)).collect()
+}
+
+fn no_such(flag: &str, name: &str, known: &[&str]) -> Refusal {
+    Refusal::NoSuchAddress {
+        flag: flag.to_owned(),
+        name: name.to_owned(),
+        nearest: nearest(name, known.iter().copied()).map(ToOwned::to_owned),
     }
 }
 
@@ -283,5 +302,31 @@ mod tests {
             ..selection(&["none"], &[])
         };
         assert_eq!(selection.unknown(None, &state).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mistyped_name_is_refused_with_the_one_that_was_probably_meant() {
+        let lab = Lab::new();
+        let graph = graph(&chain(), &lab.cloud);
+        let state = State::new("toys");
+        let said = |refusals: Vec<Refusal>| -> Vec<String> {
+            refusals.iter().map(ToString::to_string).collect()
+        };
+        let wanted = ["net.subnte".to_owned(), "nte".to_owned(), "net".to_owned()];
+        assert_eq!(
+            said(lost_detach(&wanted, Some(&graph), &state)),
+            [
+                "--detach-foreign net.subnte: no resource with this address in the stack file or in the state; did you \
+                 mean `net.subnet`?",
+                "--detach-foreign nte: no resource with this address in the stack file or in the state; did you mean \
+                 `net`?",
+            ]
+        );
+        let replace = Selection {
+            replace: vec!["net".into(), "net.vpc".into()],
+            ..Selection::default()
+        };
+        let refused = said(replace.unknown(Some(&graph), &state));
+        assert_eq!(refused.len(), 1, "nothing below an address is replaced: {refused:?}");
     }
 }

@@ -71,6 +71,8 @@ pub struct Run {
     pub(super) doomed: HashSet<Address>,
     /// What is left alone instead of deleted, and why.
     pub(super) left: Mutex<Vec<(Address, Id, &'static str)>>,
+    /// From what others were removed.
+    pub(super) detached: Mutex<HashSet<Address>>,
     /// What has failed, or was not tried because something before it failed.
     failed: Mutex<HashSet<Address>>,
     /// What has begun and not ended.
@@ -131,6 +133,7 @@ impl Run {
             permits: Semaphore::new(options.parallelism.max(1)),
             options,
             left: Mutex::default(),
+            detached: Mutex::default(),
             failed: Mutex::default(),
             pending: Pending::default(),
             watchers: Watchers::new(teller.clone()),
