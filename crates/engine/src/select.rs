@@ -161,11 +161,7 @@ impl Selection {
 
 /// Names of `--detach-foreign` that lead nowhere. Such a name would do nothing, which shows only when the deletion that
 /// it was meant for is blocked.
-pub(crate) fn lost_detach(
-    names: &[String],
-    graph: Option<&Graph>,
-    state: &State,
-) -> Vec<Refusal> {
+pub(crate) fn lost_detach(names: &[String], graph: Option<&Graph>, state: &State) -> Vec<Refusal> {
     lost("--detach-foreign", names, &Needs::new(graph, state).all)
 }
 
@@ -173,7 +169,9 @@ pub(crate) fn lost_detach(
 fn lost(flag: &str, names: &[String], all: &[Address]) -> Vec<Refusal> {
     let mut known = BTreeSet::new();
     for address in all.iter().map(Address::as_str) {
-        let above = address.match_indices(['.', '[']).map(|(at, _)| &address[..at]);
+        let above = address
+            .match_indices(['.', '['])
+            .map(|(at, _)| &address[..at]);
         known.extend(above.chain([address]));
     }
     let known: Vec<&str> = known.into_iter().collect();
@@ -327,6 +325,10 @@ mod tests {
             ..Selection::default()
         };
         let refused = said(replace.unknown(Some(&graph), &state));
-        assert_eq!(refused.len(), 1, "nothing below an address is replaced: {refused:?}");
+        assert_eq!(
+            refused.len(),
+            1,
+            "nothing below an address is replaced: {refused:?}"
+        );
     }
 }

@@ -164,7 +164,7 @@ pub(crate) struct Kubeconfig {
     /// Print a kubeconfig file instead of writing one
     #[arg(long)]
     pub(crate) stdout: bool,
-    /// The name of the context. Default: the name of the stack
+    /// The name of the context. Default: the name of the stack and its region, such as prod-eu-west-1
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// For a private endpoint: the port of this machine that `platctl connect` opens
