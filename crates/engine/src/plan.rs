@@ -265,6 +265,13 @@ pub enum Refusal {
         nearest: Option<String>,
     },
     #[error(
+        "`{needed_by}` requires `{address}`, which does not exist yet and is not part of this run"
+    )]
+    NotThere {
+        address: Address,
+        needed_by: Address,
+    },
+    #[error(
         "`{address}` would be deleted, but `{dependant}`, which is not part of this run, depends on it: add \
          --target {dependant}"
     )]

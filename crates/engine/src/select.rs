@@ -24,6 +24,9 @@ pub struct Selection {
     /// Resources to make anew although nothing about them asks for it.
     #[serde(default)]
     pub replace: Vec<String>,
+    /// These alone: what they need is taken as it is, whatever else is declared of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 pub(crate) fn matches(pattern: &str, address: &Address) -> bool {
@@ -99,7 +102,13 @@ impl Selection {
     /// Whether the run is about everything, as it stands.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        self.targets.is_empty() && self.excludes.is_empty()
+        self.targets.is_empty() && self.excludes.is_empty() && self.only.is_empty()
+    }
+
+    /// Whether the run takes this resource as it is.
+    #[must_use]
+    pub fn takes(&self, address: &Address) -> bool {
+        !self.only.is_empty() && !any(&self.only, address)
     }
 
     /// Whether this resource is to be replaced.
@@ -126,9 +135,10 @@ impl Selection {
                 .cloned()
                 .collect()
         };
-        let mut picked = match self.targets.is_empty() {
-            true => needs.all.iter().cloned().collect(),
-            false => forward.closure(named(&self.targets)),
+        let mut picked = match (self.targets.is_empty(), self.only.is_empty()) {
+            (_, false) => named(&self.only),
+            (true, true) => needs.all.iter().cloned().collect(),
+            (false, true) => forward.closure(named(&self.targets)),
         };
         let mut left = backward.closure(named(&self.excludes));
         if let Some(graph) = graph {
@@ -258,7 +268,7 @@ mod tests {
         Selection {
             targets: texts(targets),
             excludes: texts(excludes),
-            replace: Vec::new(),
+            ..Selection::default()
         }
     }
 
@@ -275,6 +285,36 @@ mod tests {
         assert_eq!(picked(&[], &["net.subnet"]), ["net.vpc", "other"]);
         assert_eq!(picked(&["db", "other"], &["net"]), ["other"]);
         assert!(picked(&["ne"], &[]).is_empty(), "half a name is none");
+    }
+
+    /// What one resource needs is changed in the file as well, and something is dropped from it: only the one is touched.
+    #[tokio::test(start_paused = true)]
+    async fn a_run_about_one_resource_alone_takes_all_else_as_it_is() {
+        let mut lab = Lab::new();
+        let before = chain();
+        lab.apply(graph(&before, &lab.cloud)).await;
+        let mut after = chain();
+        after[0].2["size"] = json!(10);
+        after[2].2["size"] = json!(30);
+        after.pop();
+        lab.only = vec!["db".into()];
+        let outcome = lab.run(Some(graph(&after, &lab.cloud))).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:?}");
+        let touched: Vec<&str> = outcome
+            .done
+            .iter()
+            .map(|one| one.address.as_str())
+            .collect();
+        assert_eq!(touched, ["db"]);
+        assert_eq!(lab.cloud.things().len(), 4);
+        // What it needs, and is not there yet, is not created on the way.
+        after.push(("new", "toy.Tags", json!({"size": 1})));
+        after[2].2["parent"] = json!({"$ref": "new.id"});
+        let refused = lab.plan(Some(graph(&after, &lab.cloud))).await.refusals;
+        assert_eq!(
+            refused[0].to_string(),
+            "`db` requires `new`, which does not exist yet and is not part of this run"
+        );
     }
 
     #[tokio::test(start_paused = true)]

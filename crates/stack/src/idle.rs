@@ -153,6 +153,20 @@ const WARNINGS: &[Idle] = &[
         help: "remove it",
     },
     Idle {
+        at: "alerts",
+        keys: &["dashboard"],
+        has_effect: |file| file.database.is_some() || file.edge.is_some(),
+        because: "there is neither `database` nor `edge`, so there is nothing to show",
+        help: "remove it",
+    },
+    Idle {
+        at: "services.*.secrets.*",
+        keys: &["vault"],
+        has_effect: |file| file.gitops.is_some(),
+        because: "there is no `gitops`, so there is no Vault",
+        help: "remove it, or declare `gitops: {}`",
+    },
+    Idle {
         at: "services.*",
         keys: &["host", "path"],
         has_effect: |file| file.edge.is_some(),
@@ -178,6 +192,7 @@ const WARNINGS: &[Idle] = &[
         keys: &[
             "analysis",
             "args",
+            "before_deploy",
             "command",
             "cpu",
             "env",
@@ -185,6 +200,7 @@ const WARNINGS: &[Idle] = &[
             "pin",
             "replicas",
             "rollout",
+            "schedule",
             "shutdown_seconds",
             "startup_seconds",
             "timeout_seconds",

@@ -155,6 +155,7 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
         Refusal::NoSuchAddress { .. } => {
             format!("to list the addresses in the state, run `platctl state list {at}`")
         }
+        Refusal::NotThere { .. } => format!("run `platctl apply {at}` first"),
         Refusal::LeftBehind { .. } => {
             "or exclude the resource that it depends on from this run too".into()
         }

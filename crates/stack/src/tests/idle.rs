@@ -25,18 +25,21 @@ struct Situation {
     allowed: &'static [(&'static str, &'static str)],
 }
 
+/// Why a change can be none.
+const DEFAULT: &str = "the table changes it to what holds in this situation anyway";
+
 const SITUATIONS: &[Situation] = &[
     Situation {
         name: "an edge without CloudFront",
-        text: "network: {}\nedge: {domain: example.com, cdn: false}\nlogs: {}\n",
+        text: "network: {}\nedge: {domain: a.example.com, cdn: false}\nlogs: {}\n",
         keys: &["edge.", "logs."],
         allowed: &[],
     },
     Situation {
         name: "an edge without a web ACL",
-        text: "network: {}\nedge: {domain: example.com, waf: false}\nlogs: {}\n",
+        text: "network: {}\nedge: {domain: a.example.com, waf: false}\nlogs: {}\n",
         keys: &["edge.", "logs."],
-        allowed: &[],
+        allowed: &[("edge.waf", DEFAULT)],
     },
     Situation {
         name: "an edge in a zone of somebody else",
@@ -57,31 +60,44 @@ const SITUATIONS: &[Situation] = &[
         name: "a database without readers",
         text: "network: {}\ndatabase: {readers: {count: 0}}\nalerts: {}\n",
         keys: &["database.", "alerts."],
-        allowed: &[],
+        allowed: &[
+            ("database.backup.final_snapshot", DEFAULT),
+            ("database.writer.class", DEFAULT),
+        ],
     },
     Situation {
         name: "a restored database",
         text: "network: {}\ndatabase: {backup: {restore: {snapshot: one}}}\n",
         keys: &["database."],
-        allowed: &[],
+        allowed: &[
+            ("database.backup.final_snapshot", DEFAULT),
+            ("database.readers.count", DEFAULT),
+            ("database.writer.class", DEFAULT),
+        ],
     },
     Situation {
         name: "a temporary database",
         text: "ttl: 8h\nnetwork: {}\ndatabase: {}\n",
         keys: &["database."],
-        allowed: &[],
+        allowed: &[
+            ("database.readers.count", DEFAULT),
+            ("database.writer.class", DEFAULT),
+        ],
     },
     Situation {
         name: "services without pods",
         text: "services: {backend: {port: 8080}, frontend: {port: 3000, path: /}}\n",
         keys: &["services."],
-        allowed: &[],
+        allowed: &[(
+            "services.NAME.image_of",
+            "a service without an image of its own is only pods, which need a cluster",
+        )],
     },
     Situation {
         name: "services that platctl does not deploy",
         text: "network: {}\ncluster: {}\nservices: {backend: {port: 8080}, frontend: {port: 3000, path: /}}\n",
         keys: &["services.", "cluster."],
-        allowed: &[],
+        allowed: &[("cluster.node_groups.NAME.capacity", DEFAULT)],
     },
     Situation {
         name: "repositories on GitHub",
@@ -93,19 +109,19 @@ const SITUATIONS: &[Situation] = &[
         name: "a network without endpoints",
         text: "network: {endpoints: []}\n",
         keys: &["network."],
-        allowed: &[],
+        allowed: &[("network.availability_zones", DEFAULT)],
     },
     Situation {
         name: "a network without a way out",
         text: "network: {nat: none}\n",
         keys: &["network."],
-        allowed: &[],
+        allowed: &[("network.availability_zones", DEFAULT)],
     },
     Situation {
         name: "flow logs in a bucket",
         text: "network: {flow_logs: {destination: s3}}\nlogs: {}\n",
         keys: &["network.flow_logs.", "logs."],
-        allowed: &[],
+        allowed: &[("network.flow_logs.destination", DEFAULT)],
     },
     Situation {
         name: "a cluster in Auto Mode",
