@@ -344,7 +344,7 @@ pub(crate) enum Command {
     Extend {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// By how much, such as 30m, 4h or 2d; from now on if the stack has expired
+        /// How much longer to keep it, such as 30m, 4h or 2d; from now on if the stack has expired
         #[arg(value_name = "TIME", value_parser = lifetime)]
         by: Duration,
     },

@@ -125,7 +125,7 @@ const WARNINGS: &[Idle] = &[
         keys: &["name", "user"],
         has_effect: |file| file.database.as_ref().is_some_and(|one| !one.is_restored()),
         because: "the database is restored from a backup, which has its own",
-        help: "remove it when the restored database is permanent",
+        help: "remove it, or keep it for the next new database",
     },
     Idle {
         at: "alerts.thresholds",
