@@ -161,9 +161,9 @@ impl Selection {
         let mut refusals = lost("--target", &self.targets, &all);
         refusals.extend(lost("--exclude", &self.excludes, &all));
         // A replacement is of one resource: nothing below an address is replaced with it.
-        let alone = |name: &&String| !all.iter().any(|address| address.as_str() == name.as_str());
         let known: Vec<&str> = all.iter().map(Address::as_str).collect();
-        let replaced = self.replace.iter().filter(alone);
+        let wrong = |name: &&String| !known.contains(&name.as_str());
+        let replaced = self.replace.iter().filter(wrong);
         refusals.extend(replaced.map(|name| no_such("--replace", name, &known)));
         refusals
     }
@@ -177,17 +177,22 @@ pub(crate) fn lost_detach(names: &[String], graph: Option<&Graph>, state: &State
 
 /// Those of the names that no address matches. An address and everything above it can be named.
 fn lost(flag: &str, names: &[String], all: &[Address]) -> Vec<Refusal> {
+    let leads = |name: &&String| all.iter().any(|address| matches(name, address));
+    let (_, wrong): (Vec<&String>, Vec<&String>) = names.iter().partition(leads);
+    if wrong.is_empty() {
+        return Vec::new();
+    }
     let mut known = BTreeSet::new();
     for address in all.iter().map(Address::as_str) {
-        let above = address
-            .match_indices(['.', '['])
-            .map(|(at, _)| &address[..at]);
+        let above = address.match_indices(['.', '[']);
+        let above = above.filter_map(|(at, _)| address.get(..at));
         known.extend(above.chain([address]));
     }
     let known: Vec<&str> = known.into_iter().collect();
-    let leads = |name: &str| all.iter().any(|address| matches(name, address));
-    let names = names.iter().filter(|name| !leads(name));
-    names.map(|name| no_such(flag, name, &known)).collect()
+    wrong
+        .into_iter()
+        .map(|name| no_such(flag, name, &known))
+        .collect()
 }
 
 fn no_such(flag: &str, name: &str, known: &[&str]) -> Refusal {

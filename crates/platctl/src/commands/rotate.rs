@@ -46,7 +46,7 @@ pub(crate) async fn run(
         ..Selection::default()
     };
     if !only.only.is_empty() && !is_begun(&targets, &site).await? {
-        refuse_pending(&stack, &state, only.clone(), &site, path).await?;
+        Box::pin(refuse_pending(&stack, &state, only.clone(), &site, path)).await?;
     }
     let names: Vec<&str> = targets.iter().map(|one| one.address.as_str()).collect();
     let names = names.join(", ");
