@@ -16,15 +16,15 @@ use crate::tags::{Tagging, Tags};
 const AT_ONCE: usize = 10;
 
 /// A kind of objects with tags.
-pub(super) trait OfKind {
+pub(crate) trait OfKind {
     /// What Route 53 calls it.
     const KIND: TagResourceType;
 }
 
 /// The tags of health checks.
-pub(super) struct HealthCheckTags;
+pub(crate) struct HealthCheckTags;
 /// The tags of hosted zones.
-pub(super) struct ZoneTags;
+pub(crate) struct ZoneTags;
 
 impl OfKind for HealthCheckTags {
     const KIND: TagResourceType = TagResourceType::Healthcheck;

@@ -301,7 +301,9 @@ pub(crate) async fn converge(
             global,
         );
     }
-    render::nothing_detached(&outcome.nothing_detached, global);
+    if outcome.is_complete() {
+        render::nothing_detached(&outcome.nothing_detached, global);
+    }
     result?;
     if let Some(life) = life {
         render::environments::life(&session.stack(), life, OffsetDateTime::now_utc(), global);
