@@ -233,7 +233,8 @@ async fn what_somebody_changed_in_the_cluster_is_put_back() {
     );
     let rotated = world
         .platctl(&format!(
-            "rotate prod.yaml gitops.git.credential --yes {OPEN}"
+            // A change of the stack file that waits for an apply goes on waiting.
+            "rotate prod.yaml gitops.git.credential --yes --set cluster.log_days=30 {OPEN}"
         ))
         .expect(0);
     assert!(

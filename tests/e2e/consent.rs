@@ -198,6 +198,14 @@ async fn a_role_lets_go_of_policies_of_others_by_consent() {
         .send()
         .await
         .unwrap();
+    let mistyped = world
+        .platctl("destroy one --yes --detach-foreign rol")
+        .expect(1);
+    assert!(
+        mistyped.stderr.contains("did you mean `role`?"),
+        "{}",
+        mistyped.stderr
+    );
     let ended = world
         .platctl("destroy one --yes --detach-foreign role")
         .expect(0);

@@ -164,6 +164,7 @@ pub(crate) const FLIPS: &[Flip] = &[
     flip(Stack::Staging, "network.subnets.database.prefix", &["network.subnets.database.prefix=26"], Outcome::Converges, false),
     flip(Stack::Preview, "network.endpoint_access", &["network.endpoint_access=open"], Outcome::Converges, true),
     flip(Stack::Preview, "logs", &["logs=true"], Outcome::Converges, true),
+    flip(Stack::Staging, "logs", &["logs=true"], Outcome::Converges, false),
     flip(Stack::Staging, "logs.buckets", &["logs.buckets=false"], Outcome::Converges, false),
     flip(Stack::Staging, "logs.load_balancer", &["logs.load_balancer=false"], Outcome::Converges, false),
     flip(Stack::Staging, "logs.cdn", &["logs.cdn=false"], Outcome::Converges, false),

@@ -314,11 +314,11 @@ fn lets_people_in(world: &World) {
     assert!(printed.contains("https://127.0.0.1:9443"), "{printed}");
     let direct = "kubeconfig up --file config --cluster-access direct";
     let said = world.platctl(direct).expect(0).stdout;
-    assert!(said.contains("Wrote the context `up`"), "{said}");
+    assert!(said.contains("Wrote the context `up-eu-west-1`"), "{said}");
     let written = std::fs::read_to_string(world.path().join("config")).unwrap();
     for part in [
-        "name: platctl-up",
-        "current-context: up",
+        "name: platctl-up-eu-west-1-",
+        "current-context: up-eu-west-1",
         "token",
         "up-cluster",
     ] {

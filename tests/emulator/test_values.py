@@ -156,3 +156,20 @@ def test_a_tier_is_chosen(aws):
         aws.ssm.put_parameter(Name=name, Type="String", Value=value, Tier="Intelligent-Tiering")
     tiers = {one["Name"]: one["Tier"] for one in aws.ssm.describe_parameters()["Parameters"]}
     assert tiers == {"/small": "Standard", "/large": "Advanced"}
+
+
+@pytest.mark.parametrize(
+    ("name", "code"),
+    [
+        ("a/b", "ValidationException"),
+        ("/a//b", "ValidationException"),
+        ("/a/", "ValidationException"),
+        ("/a b", "ValidationException"),
+        ("/ssm/a", "ValidationException"),
+        ("/a" * 16, "HierarchyLevelLimitExceededException"),
+    ],
+)
+def test_names_of_parameters(aws, name, code):
+    with aws.refused(code):
+        aws.ssm.put_parameter(Name=name, Type="String", Value="x")
+    assert aws.ssm.describe_parameters()["Parameters"] == []

@@ -8,14 +8,14 @@ use futures::stream::{self, StreamExt, TryStreamExt};
 use crate::behind::behind;
 use crate::events::Listener;
 use crate::execute::kept;
-use crate::execute::{Options, Outcome, Run, StepError, execute};
+use crate::execute::{Detach, Options, Outcome, Run, StepError, execute};
 use crate::graph::Graph;
 use crate::observe::{AT_ONCE, Observed, ReadOptions, made_twice, observe};
 use crate::plan::{Action, Plan, Reason, Refusal, Step};
 use crate::planner::{DataLoss, PlanOptions, apply_moves, plan, plan_destroy};
 use crate::retry::call_with_retries;
 use crate::schedule::{Cycle, Schedule};
-use crate::select::Selection;
+use crate::select::{Selection, lost_detach};
 use crate::state::{Session, State};
 use crate::stop::Stop;
 use crate::tell::Teller;
@@ -219,6 +219,12 @@ impl Prepared {
             _ => true,
         });
         self.plan.refusals.is_empty()
+    }
+
+    /// Refuses names in a consent to remove others that lead to no resource.
+    pub fn check_detach(&mut self, detach: &Detach) {
+        let refusals = lost_detach(&detach.0, self.graph.as_ref(), &self.state);
+        self.plan.refusals.extend(refusals);
     }
 
     /// The live objects that the plan was made from.

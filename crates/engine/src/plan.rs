@@ -255,8 +255,22 @@ pub enum Refusal {
         "the state contains `{address}` of kind `{kind}`, which this version of platctl does not support"
     )]
     UnknownKind { address: Address, kind: String },
-    #[error("{flag} {name}: no resource with this address in the stack file or in the state")]
-    NoSuchAddress { flag: String, name: String },
+    #[error(
+        "{flag} {name}: no resource with this address in the stack file or in the state{}",
+        meant(nearest.as_deref())
+    )]
+    NoSuchAddress {
+        flag: String,
+        name: String,
+        nearest: Option<String>,
+    },
+    #[error(
+        "`{needed_by}` requires `{address}`, which does not exist yet and is not part of this run"
+    )]
+    NotThere {
+        address: Address,
+        needed_by: Address,
+    },
     #[error(
         "`{address}` would be deleted, but `{dependant}`, which is not part of this run, depends on it: add \
          --target {dependant}"
@@ -290,6 +304,11 @@ impl Refusal {
     pub const fn is_about_data(&self) -> bool {
         matches!(self, Self::DataLoss { .. })
     }
+}
+
+/// The end of a sentence about a name that leads nowhere.
+fn meant(nearest: Option<&str>) -> String {
+    nearest.map_or_else(String::new, |name| format!("; did you mean `{name}`?"))
 }
 
 fn list(ids: &[Id]) -> String {

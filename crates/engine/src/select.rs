@@ -1,10 +1,11 @@
 //! Which part of a stack a run is about: `--target`, `--exclude`, `--replace`.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
 use crate::graph::Graph;
+use crate::nearest::nearest;
 use crate::plan::{Action, Plan, Refusal};
 use crate::state::State;
 use crate::{Address, Replace};
@@ -23,6 +24,9 @@ pub struct Selection {
     /// Resources to make anew although nothing about them asks for it.
     #[serde(default)]
     pub replace: Vec<String>,
+    /// These alone: what they need is taken as it is, whatever else is declared of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only: Vec<String>,
 }
 
 pub(crate) fn matches(pattern: &str, address: &Address) -> bool {
@@ -98,7 +102,13 @@ impl Selection {
     /// Whether the run is about everything, as it stands.
     #[must_use]
     pub fn is_everything(&self) -> bool {
-        self.targets.is_empty() && self.excludes.is_empty()
+        self.targets.is_empty() && self.excludes.is_empty() && self.only.is_empty()
+    }
+
+    /// Whether the run takes this resource as it is.
+    #[must_use]
+    pub fn takes(&self, address: &Address) -> bool {
+        !self.only.is_empty() && !any(&self.only, address)
     }
 
     /// Whether this resource is to be replaced.
@@ -125,9 +135,10 @@ impl Selection {
                 .cloned()
                 .collect()
         };
-        let mut picked = match self.targets.is_empty() {
-            true => needs.all.iter().cloned().collect(),
-            false => forward.closure(named(&self.targets)),
+        let mut picked = match (self.targets.is_empty(), self.only.is_empty()) {
+            (_, false) => named(&self.only),
+            (true, true) => needs.all.iter().cloned().collect(),
+            (false, true) => forward.closure(named(&self.targets)),
         };
         let mut left = backward.closure(named(&self.excludes));
         if let Some(graph) = graph {
@@ -147,27 +158,48 @@ impl Selection {
     #[must_use]
     pub fn unknown(&self, graph: Option<&Graph>, state: &State) -> Vec<Refusal> {
         let all = Needs::new(graph, state).all;
-        let lists = [
-            ("--target", &self.targets),
-            ("--exclude", &self.excludes),
-            ("--replace", &self.replace),
-        ];
-        let mut refusals = Vec::new();
-        for (flag, names) in lists {
-            for name in names {
-                let found = match flag {
-                    "--replace" => all.iter().any(|address| address.as_str() == name),
-                    _ => all.iter().any(|address| matches(name, address)),
-                };
-                if !found {
-                    refusals.push(Refusal::NoSuchAddress {
-                        flag: flag.to_owned(),
-                        name: name.clone(),
-                    });
-                }
-            }
-        }
+        let mut refusals = lost("--target", &self.targets, &all);
+        refusals.extend(lost("--exclude", &self.excludes, &all));
+        // A replacement is of one resource: nothing below an address is replaced with it.
+        let known: Vec<&str> = all.iter().map(Address::as_str).collect();
+        let wrong = |name: &&String| !known.contains(&name.as_str());
+        let replaced = self.replace.iter().filter(wrong);
+        refusals.extend(replaced.map(|name| no_such("--replace", name, &known)));
         refusals
+    }
+}
+
+/// Names of `--detach-foreign` that lead nowhere. Such a name would do nothing, which shows only when the deletion that
+/// it was meant for is blocked.
+pub(crate) fn lost_detach(names: &[String], graph: Option<&Graph>, state: &State) -> Vec<Refusal> {
+    lost("--detach-foreign", names, &Needs::new(graph, state).all)
+}
+
+/// Those of the names that no address matches. An address and everything above it can be named.
+fn lost(flag: &str, names: &[String], all: &[Address]) -> Vec<Refusal> {
+    let leads = |name: &&String| all.iter().any(|address| matches(name, address));
+    let (_, wrong): (Vec<&String>, Vec<&String>) = names.iter().partition(leads);
+    if wrong.is_empty() {
+        return Vec::new();
+    }
+    let mut known = BTreeSet::new();
+    for address in all.iter().map(Address::as_str) {
+        let above = address.match_indices(['.', '[']);
+        let above = above.filter_map(|(at, _)| address.get(..at));
+        known.extend(above.chain([address]));
+    }
+    let known: Vec<&str> = known.into_iter().collect();
+    wrong
+        .into_iter()
+        .map(|name| no_such(flag, name, &known))
+        .collect()
+}
+
+fn no_such(flag: &str, name: &str, known: &[&str]) -> Refusal {
+    Refusal::NoSuchAddress {
+        flag: flag.to_owned(),
+        name: name.to_owned(),
+        nearest: nearest(name, known.iter().copied()).map(ToOwned::to_owned),
     }
 }
 
@@ -241,7 +273,7 @@ mod tests {
         Selection {
             targets: texts(targets),
             excludes: texts(excludes),
-            replace: Vec::new(),
+            ..Selection::default()
         }
     }
 
@@ -258,6 +290,36 @@ mod tests {
         assert_eq!(picked(&[], &["net.subnet"]), ["net.vpc", "other"]);
         assert_eq!(picked(&["db", "other"], &["net"]), ["other"]);
         assert!(picked(&["ne"], &[]).is_empty(), "half a name is none");
+    }
+
+    /// What one resource needs is changed in the file as well, and something is dropped from it: only the one is touched.
+    #[tokio::test(start_paused = true)]
+    async fn a_run_about_one_resource_alone_takes_all_else_as_it_is() {
+        let mut lab = Lab::new();
+        let before = chain();
+        lab.apply(graph(&before, &lab.cloud)).await;
+        let mut after = chain();
+        after[0].2["size"] = json!(10);
+        after[2].2["size"] = json!(30);
+        after.pop();
+        lab.only = vec!["db".into()];
+        let outcome = lab.run(Some(graph(&after, &lab.cloud))).await.unwrap();
+        assert!(outcome.is_complete(), "{outcome:?}");
+        let touched: Vec<&str> = outcome
+            .done
+            .iter()
+            .map(|one| one.address.as_str())
+            .collect();
+        assert_eq!(touched, ["db"]);
+        assert_eq!(lab.cloud.things().len(), 4);
+        // What it needs, and is not there yet, is not created on the way.
+        after.push(("new", "toy.Tags", json!({"size": 1})));
+        after[2].2["parent"] = json!({"$ref": "new.id"});
+        let refused = lab.plan(Some(graph(&after, &lab.cloud))).await.refusals;
+        assert_eq!(
+            refused[0].to_string(),
+            "`db` requires `new`, which does not exist yet and is not part of this run"
+        );
     }
 
     #[tokio::test(start_paused = true)]
@@ -283,5 +345,35 @@ mod tests {
             ..selection(&["none"], &[])
         };
         assert_eq!(selection.unknown(None, &state).len(), 2);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_mistyped_name_is_refused_with_the_one_that_was_probably_meant() {
+        let lab = Lab::new();
+        let graph = graph(&chain(), &lab.cloud);
+        let state = State::new("toys");
+        let said = |refusals: Vec<Refusal>| -> Vec<String> {
+            refusals.iter().map(ToString::to_string).collect()
+        };
+        let wanted = ["net.subnte".to_owned(), "nte".to_owned(), "net".to_owned()];
+        assert_eq!(
+            said(lost_detach(&wanted, Some(&graph), &state)),
+            [
+                "--detach-foreign net.subnte: no resource with this address in the stack file or in the state; did you \
+                 mean `net.subnet`?",
+                "--detach-foreign nte: no resource with this address in the stack file or in the state; did you mean \
+                 `net`?",
+            ]
+        );
+        let replace = Selection {
+            replace: vec!["net".into(), "net.vpc".into()],
+            ..Selection::default()
+        };
+        let refused = said(replace.unknown(Some(&graph), &state));
+        assert_eq!(
+            refused.len(),
+            1,
+            "nothing below an address is replaced: {refused:?}"
+        );
     }
 }

@@ -103,7 +103,7 @@ impl Api {
                 Some(Err(why)) => {
                     let (name, namespace) = (&order.name, &order.namespace);
                     let message = format!(
-                        "{why}. To see its log, run kubectl logs job/{name} -n {namespace} --all-containers"
+                        "{why}. To see its log, run `kubectl logs job/{name} -n {namespace} --all-containers`"
                     );
                     return failed(Class::Unknown, message);
                 }

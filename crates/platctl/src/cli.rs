@@ -164,7 +164,7 @@ pub(crate) struct Kubeconfig {
     /// Print a kubeconfig file instead of writing one
     #[arg(long)]
     pub(crate) stdout: bool,
-    /// The name of the context. Default: the name of the stack
+    /// The name of the context. Default: the name of the stack and its region, such as prod-eu-west-1
     #[arg(long, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// For a private endpoint: the port of this machine that `platctl connect` opens
@@ -344,7 +344,7 @@ pub(crate) enum Command {
     Extend {
         /// The stack file, or the stack's name
         stack: PathBuf,
-        /// By how much, such as 30m, 4h or 2d; from now on if the stack has expired
+        /// How much longer to keep it, such as 30m, 4h or 2d; from now on if the stack has expired
         #[arg(value_name = "TIME", value_parser = lifetime)]
         by: Duration,
     },

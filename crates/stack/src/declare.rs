@@ -75,13 +75,19 @@ impl<'a> Declare<'a> {
         self
     }
 
-    /// How a bucket writes its access logs, below its own name.
-    pub(crate) fn access_logs(&self, bucket: &str) -> Option<Logging<Declared>> {
-        let target = self.access_logs.as_ref()?;
-        Some(Logging {
-            target_bucket: target.get(bucket::out::BUCKET),
-            target_prefix: format!("{}/{bucket}/", logs::BUCKETS),
-        })
+    /// How a bucket writes its access logs, below its own name. Said also where there are none: a bucket that went on
+    /// writing them would write to a bucket that is deleted, and that somebody else could then create.
+    pub(crate) fn access_logs(&self, bucket: &str) -> Logging<Declared> {
+        match &self.access_logs {
+            None => Logging {
+                target_bucket: Input::Value("".into()),
+                target_prefix: String::new(),
+            },
+            Some(target) => Logging {
+                target_bucket: target.get(bucket::out::BUCKET),
+                target_prefix: format!("{}/{bucket}/", logs::BUCKETS),
+            },
+        }
     }
 
     /// Adds tags for all resources to come; later ones win.

@@ -36,6 +36,7 @@ mod error;
 mod explain;
 mod file;
 mod gitops;
+mod idle;
 mod interpolate;
 mod logs;
 mod names;

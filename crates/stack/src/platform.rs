@@ -7,7 +7,7 @@ use crate::error::{Fault, quoted};
 use crate::file::{File, Switch};
 use crate::source::Span;
 use crate::tree::Node;
-use crate::{alerts, cluster, database, delivery, edge, gitops, logs, services};
+use crate::{alerts, cluster, database, delivery, edge, gitops, idle, logs, services};
 
 /// Turns the blocks of a file into resources.
 pub(crate) struct Platform<'a> {
@@ -36,7 +36,7 @@ type Step<'a> = fn(&Platform<'a>, &mut Made) -> Checked<Vec<Placed>>;
 impl<'a> Platform<'a> {
     /// The resources of all blocks. What is wrong with one block does not hide what is wrong with another.
     pub(crate) fn declare(&self) -> Checked<Vec<Placed>> {
-        let (mut nodes, mut faults) = (Vec::new(), Vec::new());
+        let (mut nodes, mut faults) = (Vec::new(), idle::faults(self.file, self.root));
         let mut made = Made::default();
         let steps: [Step<'a>; 9] = [
             Self::logs,

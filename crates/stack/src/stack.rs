@@ -21,7 +21,7 @@ use crate::resources::{Json, RawResource};
 use crate::source::{Sources, Span, clean};
 use crate::too_long::{Incomplete, TooLong, complete};
 use crate::tree::{Node, Tree};
-use crate::{de, parse, resources, services, set, tags};
+use crate::{de, idle, parse, resources, services, set, tags};
 
 /// What only AWS knows of the place where a stack will live.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +125,7 @@ impl Stack {
     #[must_use]
     pub fn warnings(&self) -> Vec<String> {
         let mut warnings = self.file.warnings();
+        warnings.extend(idle::warnings(&self.file, &self.root, &self.sources));
         if self.file.ttl.is_some() {
             warnings.extend(self.raw.iter().filter_map(RawResource::outlives));
         }

@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod errors;
+mod idle;
 mod network;
 mod nodes;
 mod overrides;

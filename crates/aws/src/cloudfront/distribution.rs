@@ -12,14 +12,15 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 
 use super::distribution_config::{configure, live};
+use super::tags::{CloudFrontTags, tag_list};
 use super::{
     Behavior, CustomErrorResponse, GeoRestriction, Logging, Origin, ViewerCertificate, built,
-    present, read_tags, secrets, sync_tags, tag_list,
+    present, secrets,
 };
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, by_address, claimed, edits, of_stack, split};
+use crate::errors::{Ask, Asked, if_there, made};
+use crate::tags::{TagEdits, Tagged, Tags, by_address, claimed, edits, of_stack, split, write};
 use crate::types::Arn;
 
 /// A CloudFront distribution. Before a distribution is deleted, it is disabled, and platctl waits until the
@@ -124,9 +125,7 @@ async fn read(cloud: &Cloud, id: &str) -> CloudResult<Option<Live<Distribution>>
     let Some((found, _)) = get(cloud, id).await? else {
         return Ok(None);
     };
-    let Some(tags) = read_tags(cloud, found.arn()).await? else {
-        return Ok(None);
-    };
+    let tags = CloudFrontTags::list(cloud, found.arn()).await?;
     let values = secrets::read(cloud, secrets::tagged(&tags).values()).await?;
     Ok(live(&found, tags, &values))
 }
@@ -263,7 +262,7 @@ impl Kind for Distribution {
             all.extend(items.into_iter().map(|one| (one.id.into(), one.arn)));
         }
         let found = try_join_all(all.into_iter().map(|(id, arn)| async move {
-            let tags = read_tags(cloud, &arn).await?.unwrap_or_default();
+            let tags = if_there(CloudFrontTags::list(cloud, &arn).await)?.unwrap_or_default();
             Ok((id, split(tags).1))
         }));
         Ok(by_address(wanted, of_stack(wanted, found.await?)))
@@ -303,7 +302,7 @@ impl Kind for Distribution {
             .iter()
             .any(|change| change.path != Changes::OWNER && !change.path.starts_with("/tags"));
         if !others {
-            return sync_tags(cloud, arn, edits).await;
+            return write::<CloudFrontTags>(cloud, arn, edits).await;
         }
         // Which headers are secrets stands on it before their values do, so that they are never shown.
         let places = secrets::places(&spec.origins);
@@ -314,7 +313,7 @@ impl Kind for Distribution {
         edits
             .set
             .extend(new.iter().map(|(key, value)| (key.clone(), value.clone())));
-        sync_tags(cloud, arn, edits).await?;
+        write::<CloudFrontTags>(cloud, arn, edits).await?;
         let values = secrets::read(cloud, places.values()).await?;
         let (found, etag) = present(
             "cloudfront:GetDistribution",
@@ -327,10 +326,10 @@ impl Kind for Distribution {
             .into_keys()
             .filter(|key| !new.contains_key(key))
             .collect();
-        sync_tags(
+        write::<CloudFrontTags>(
             cloud,
             arn,
-            crate::tags::TagEdits {
+            TagEdits {
                 set: Tags::new(),
                 remove: stale,
             },

@@ -14,6 +14,7 @@ mod origins;
 pub mod response_headers_policy;
 mod secrets;
 mod settings;
+mod tags;
 pub mod vpc_origin;
 
 pub(crate) use codes::CODES;
@@ -22,14 +23,9 @@ pub use behaviors::Behavior;
 pub use origins::{CustomOrigin, HeaderValue, Origin, VpcOriginConfig};
 pub use settings::{CustomErrorResponse, GeoRestriction, Logging, ViewerCertificate};
 
-use aws_sdk_cloudfront::types::{Tag, TagKeys};
 use aws_smithy_types::error::operation::BuildError;
 use platctl_engine::{Class, CloudError, CloudResult};
 use serde::{Deserialize, Serialize};
-
-use crate::Cloud;
-use crate::errors::Ask;
-use crate::tags::{TagEdits, Tags};
 
 /// The name of an HTTP header. Names are not case-sensitive and are stored in lower case.
 #[derive(
@@ -93,55 +89,6 @@ pub(crate) fn built<T>(result: Result<T, BuildError>) -> CloudResult<T> {
 /// What the answer has to contain.
 pub(crate) fn present<T>(operation: &str, part: Option<T>) -> CloudResult<T> {
     part.ok_or_else(|| CloudError::new(Class::Interrupted, operation, "the response is incomplete"))
-}
-
-pub(crate) fn tag_list(tags: Tags) -> CloudResult<aws_sdk_cloudfront::types::Tags> {
-    let tag = |(key, value)| built(Tag::builder().key(key).value(value).build());
-    let items = tags.into_iter().map(tag).collect::<CloudResult<_>>()?;
-    Ok(aws_sdk_cloudfront::types::Tags::builder()
-        .set_items(Some(items))
-        .build())
-}
-
-/// All tags of something; none when it is gone.
-pub(crate) async fn read_tags(cloud: &Cloud, arn: &str) -> CloudResult<Option<Tags>> {
-    let call = cloud.cloudfront.list_tags_for_resource().resource(arn);
-    let answer = match call.send().ask().await {
-        Err(error) if error.class == Class::NotFound => return Ok(None),
-        other => other?,
-    };
-    let tags = answer
-        .tags()
-        .map(aws_sdk_cloudfront::types::Tags::items)
-        .unwrap_or_default();
-    let pair = |tag: &Tag| {
-        (
-            tag.key().to_owned(),
-            tag.value().unwrap_or_default().to_owned(),
-        )
-    };
-    Ok(Some(tags.iter().map(pair).collect()))
-}
-
-pub(crate) async fn sync_tags(cloud: &Cloud, arn: &str, edits: TagEdits) -> CloudResult<()> {
-    if !edits.set.is_empty() {
-        let call = cloud
-            .cloudfront
-            .tag_resource()
-            .resource(arn)
-            .tags(tag_list(edits.set)?);
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let keys = TagKeys::builder().set_items(Some(edits.remove)).build();
-        let call = cloud
-            .cloudfront
-            .untag_resource()
-            .resource(arn)
-            .tag_keys(keys);
-        call.send().ask().await?;
-    }
-    Ok(())
 }
 
 /// Texts of a list that may be missing.

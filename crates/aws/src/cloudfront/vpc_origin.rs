@@ -14,11 +14,12 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{built, listed, present, read_tags, sync_tags, tag_list, texts};
+use super::tags::{CloudFrontTags, tag_list};
+use super::{built, listed, present, texts};
 use crate::Cloud;
 use crate::bounded::try_join_all;
-use crate::errors::{Ask, made};
-use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::errors::{Ask, if_there, made};
+use crate::tags::{Tagged, Tags, by_address, claimed, split, sync};
 use crate::types::Arn;
 
 /// A CloudFront VPC origin, which gives CloudFront access to a load balancer or an instance in private
@@ -110,9 +111,7 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<VpcOrigin>>> {
     let Some((origin, _)) = get(cloud, id).await? else {
         return Ok(None);
     };
-    let Some(tags) = read_tags(cloud, origin.arn()).await? else {
-        return Ok(None);
-    };
+    let tags = CloudFrontTags::list(cloud, origin.arn()).await?;
     Ok(live(&origin, tags))
 }
 
@@ -244,7 +243,8 @@ impl Kind for VpcOrigin {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let found = try_join_all(all(cloud).await?.into_iter().map(|origin| async move {
-            let tags = read_tags(cloud, origin.arn()).await?.unwrap_or_default();
+            let tags =
+                if_there(CloudFrontTags::list(cloud, origin.arn()).await)?.unwrap_or_default();
             Ok((Id::from(origin.id()), split(tags).1))
         }));
         Ok(by_address(
@@ -271,7 +271,7 @@ impl Kind for VpcOrigin {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        sync_tags(cloud, live.outputs.arn.as_str(), edits(changes, owner)).await?;
+        sync::<CloudFrontTags>(cloud, live.outputs.arn.as_str(), changes, owner).await?;
         let tags_only = changes
             .iter()
             .all(|change| change.path == Changes::OWNER || change.path.starts_with("/tags"));

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use super::{id_in, parts, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, if_there};
-use crate::reach::runner_policy;
+use crate::reach::{is_at_work, runner_policy};
 use crate::tags::Tags;
 use crate::types::{Arn, unless_same};
 
@@ -163,9 +163,14 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> 
     };
     let before = cloud.rights.count(cluster, principal);
     let mut found = policies(cloud, cluster, principal).await?;
-    // What a build of the runner has for as long as it runs is no drift. What is left of a run that was cut off is.
-    if cloud.rights.since(before, cluster, principal) {
-        let lent = runner_policy(cloud);
+    // What a build of the runner has for as long as it runs is no drift, whoever has started it. What is left of a run
+    // that was cut off is.
+    let lent = runner_policy(cloud);
+    let has = found
+        .iter()
+        .any(|policy| policy.policy_arn.as_str() == lent);
+    let given = cloud.rights.since(before, cluster, principal);
+    if has && (given || is_at_work(cloud, cluster, principal).await) {
         found.retain(|policy| policy.policy_arn.as_str() != lent);
     }
     Ok(live(&entry, found))
@@ -221,6 +226,10 @@ impl Kind for AccessEntry {
         read: &[
             "eks:DescribeAccessEntry",
             "eks:ListAssociatedAccessPolicies",
+            // Of an administrator: whether it is the runner, at work for another run.
+            "codebuild:BatchGetProjects",
+            "codebuild:ListBuildsForProject",
+            "codebuild:BatchGetBuilds",
         ],
         create: &[
             "eks:CreateAccessEntry",
@@ -386,9 +395,77 @@ impl Kind for AccessEntry {
 mod tests {
     use super::*;
     use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_codebuild::Client as CodeBuild;
+    use aws_sdk_codebuild::operation::batch_get_builds::BatchGetBuildsOutput;
+    use aws_sdk_codebuild::operation::batch_get_projects::BatchGetProjectsOutput;
+    use aws_sdk_codebuild::operation::list_builds_for_project::ListBuildsForProjectOutput;
+    use aws_sdk_codebuild::types::{Build, Project, StatusType};
     use aws_sdk_eks::operation::associate_access_policy::AssociateAccessPolicyOutput;
+    use aws_sdk_eks::operation::describe_access_entry::DescribeAccessEntryOutput;
     use aws_sdk_eks::operation::disassociate_access_policy::DisassociateAccessPolicyOutput;
+    use aws_sdk_eks::operation::list_associated_access_policies::ListAssociatedAccessPoliciesOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    /// The policies that an administrator of the cluster is seen to have, where the runner's project has this role and
+    /// its latest build this status.
+    async fn seen(role: &'static str, status: StatusType) -> usize {
+        const ADMIN: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
+        let entry = mock!(aws_sdk_eks::Client::describe_access_entry).then_output(|| {
+            let entry = types::AccessEntry::builder()
+                .cluster_name("prod")
+                .principal_arn("arn:aws:iam::1:role/runner");
+            DescribeAccessEntryOutput::builder()
+                .access_entry(entry.build())
+                .build()
+        });
+        let policies =
+            mock!(aws_sdk_eks::Client::list_associated_access_policies).then_output(|| {
+                let policy = types::AssociatedAccessPolicy::builder().policy_arn(ADMIN);
+                ListAssociatedAccessPoliciesOutput::builder()
+                    .associated_access_policies(policy.build())
+                    .build()
+            });
+        let projects = mock!(CodeBuild::batch_get_projects).then_output(move || {
+            let project = Project::builder().name("prod-runner").service_role(role);
+            BatchGetProjectsOutput::builder()
+                .projects(project.build())
+                .build()
+        });
+        let list = mock!(CodeBuild::list_builds_for_project)
+            .then_output(|| ListBuildsForProjectOutput::builder().ids("one").build());
+        let builds = mock!(CodeBuild::batch_get_builds).then_output(move || {
+            let build = Build::builder().id("one").build_status(status.clone());
+            BatchGetBuildsOutput::builder()
+                .builds(build.build())
+                .build()
+        });
+        let eks = mock_client!(aws_sdk_eks, RuleMode::MatchAny, &[&entry, &policies]);
+        let codebuild = mock_client!(
+            aws_sdk_codebuild,
+            RuleMode::MatchAny,
+            &[&projects, &list, &builds]
+        );
+        let cloud = Cloud {
+            eks: eks.into(),
+            codebuild: codebuild.into(),
+            ..cloud()
+        };
+        let id = Id::from("prod|arn:aws:iam::1:role/runner");
+        let live = read(&cloud, &id).await.unwrap().unwrap();
+        live.spec.access_policies.len()
+    }
+
+    /// Another run has started the build: this process has given nothing.
+    #[tokio::test]
+    async fn what_the_runner_is_lent_by_another_run_is_no_change() {
+        const RUNNER: &str = "arn:aws:iam::1:role/runner";
+        assert_eq!(seen(RUNNER, StatusType::InProgress).await, 0);
+        // The build has ended, and the rights are still there: somebody has to see it.
+        assert_eq!(seen(RUNNER, StatusType::Succeeded).await, 1);
+        // An administrator who is not the runner.
+        let other = "arn:aws:iam::1:role/other";
+        assert_eq!(seen(other, StatusType::InProgress).await, 1);
+    }
 
     #[tokio::test]
     async fn policies_that_stay_as_they_are_are_not_touched() {

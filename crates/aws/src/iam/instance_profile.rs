@@ -9,10 +9,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{is_name, tags_of, tags_with, to_iam};
+use super::is_name;
+use super::tags::{InstanceProfileTags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, if_there};
-use crate::tags::{Tags, edits};
+use crate::tags::{Tags, sync};
 use crate::types::{Arn, RoleName, unless_same};
 
 /// An IAM instance profile, which passes an IAM role to an EC2 instance.
@@ -93,24 +94,6 @@ async fn take_out(cloud: &Cloud, live: &Live<InstanceProfile>) -> CloudResult<()
         .instance_profile_name(live.id.as_str());
     let answer = call.role_name(role).send().await;
     if_there(answer.asked()).map(drop)
-}
-
-async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
-    let edits = edits(changes, owner);
-    if !edits.set.is_empty() {
-        let call = cloud.iam.tag_instance_profile().instance_profile_name(name);
-        let call = call.set_tags(Some(to_iam(edits.set)?));
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let call = cloud
-            .iam
-            .untag_instance_profile()
-            .instance_profile_name(name);
-        let call = call.set_tag_keys(Some(edits.remove));
-        call.send().ask().await?;
-    }
-    Ok(())
 }
 
 impl Kind for InstanceProfile {
@@ -211,7 +194,7 @@ impl Kind for InstanceProfile {
             let answer = call.role_name(spec.role_name.as_str()).send().await;
             answer.asked()?;
         }
-        sync_tags(cloud, live.id.as_str(), changes, owner).await
+        sync::<InstanceProfileTags>(cloud, live.id.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

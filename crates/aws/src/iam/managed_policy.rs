@@ -9,9 +9,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{is_name, tags_of, tags_with, to_iam};
+use super::is_name;
+use super::tags::{PolicyTags, tags_of, tags_with};
 use crate::errors::{Ask, Asked, if_there, made};
-use crate::tags::{Tags, edits};
+use crate::tags::{Tags, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
@@ -130,27 +131,6 @@ async fn delete_version(cloud: &Cloud, arn: &str, version: &str) -> CloudResult<
         .policy_arn(arn)
         .version_id(version);
     if_there(call.send().ask().await).map(drop)
-}
-
-async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
-    let edits = edits(changes, owner);
-    if !edits.set.is_empty() {
-        let call = cloud
-            .iam
-            .tag_policy()
-            .policy_arn(arn)
-            .set_tags(Some(to_iam(edits.set)?));
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let call = cloud
-            .iam
-            .untag_policy()
-            .policy_arn(arn)
-            .set_tag_keys(Some(edits.remove));
-        call.send().ask().await?;
-    }
-    Ok(())
 }
 
 impl Kind for ManagedPolicy {
@@ -288,7 +268,7 @@ impl Kind for ManagedPolicy {
             let call = call.policy_document(spec.policy_document.to_json());
             call.send().ask().await?;
         }
-        sync_tags(cloud, arn, changes, owner).await
+        sync::<PolicyTags>(cloud, arn, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

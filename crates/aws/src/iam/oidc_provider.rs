@@ -12,10 +12,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{tags_of, tags_with, to_iam};
+use super::tags::{OidcProviderTags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::{Ask, made};
-use crate::tags::{Tags, edits};
+use crate::tags::{Tags, sync};
 use crate::types::{Arn, unless_same};
 
 /// An IAM OpenID Connect (OIDC) identity provider, such as an EKS cluster, whose tokens can be exchanged for
@@ -101,27 +101,6 @@ async fn set_clients(cloud: &Cloud, live: &Live<OidcProvider>, spec: &Spec) -> C
         let call = call
             .open_id_connect_provider_arn(live.id.as_str())
             .client_id(client);
-        call.send().ask().await?;
-    }
-    Ok(())
-}
-
-async fn sync_tags(cloud: &Cloud, arn: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
-    let edits = edits(changes, owner);
-    if !edits.set.is_empty() {
-        let call = cloud
-            .iam
-            .tag_open_id_connect_provider()
-            .open_id_connect_provider_arn(arn);
-        let call = call.set_tags(Some(to_iam(edits.set)?));
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let call = cloud
-            .iam
-            .untag_open_id_connect_provider()
-            .open_id_connect_provider_arn(arn);
-        let call = call.set_tag_keys(Some(edits.remove));
         call.send().ask().await?;
     }
     Ok(())
@@ -241,7 +220,7 @@ impl Kind for OidcProvider {
             let call = call.set_thumbprint_list(Some(list.iter().cloned().collect()));
             call.send().ask().await?;
         }
-        sync_tags(cloud, live.id.as_str(), changes, owner).await
+        sync::<OidcProviderTags>(cloud, live.id.as_str(), changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

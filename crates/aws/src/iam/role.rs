@@ -10,9 +10,9 @@ use serde::{Deserialize, Serialize};
 
 use super::policy_attachment::PolicyAttachment;
 use super::role_policy::RolePolicy;
-use super::{tags_of, tags_with, to_iam};
+use super::tags::{RoleTags, tags_of, tags_with};
 use crate::errors::{Ask, Asked};
-use crate::tags::{Tags, edits};
+use crate::tags::{Tags, sync};
 use crate::text::Text;
 use crate::types::{Arn, RoleName, unless_same};
 use crate::{Cloud, Policy};
@@ -99,24 +99,6 @@ fn live(role: &aws_sdk_iam::types::Role) -> Option<Live<Role>> {
         owner,
         phase: Phase::Ready,
     })
-}
-
-async fn sync_tags(cloud: &Cloud, name: &str, changes: &Changes, owner: &Owner) -> CloudResult<()> {
-    let edits = edits(changes, owner);
-    if !edits.set.is_empty() {
-        let tags = to_iam(edits.set)?;
-        let call = cloud.iam.tag_role().role_name(name).set_tags(Some(tags));
-        call.send().ask().await?;
-    }
-    if !edits.remove.is_empty() {
-        let call = cloud
-            .iam
-            .untag_role()
-            .role_name(name)
-            .set_tag_keys(Some(edits.remove));
-        call.send().ask().await?;
-    }
-    Ok(())
 }
 
 /// Latin-1, as far as it can be printed.
@@ -324,7 +306,7 @@ impl Kind for Role {
                 .permissions_boundary(boundary.as_str());
             call.send().ask().await?;
         }
-        sync_tags(cloud, name, changes, owner).await
+        sync::<RoleTags>(cloud, name, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

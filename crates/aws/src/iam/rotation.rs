@@ -29,6 +29,23 @@ pub struct Begun {
     pub credential: String,
 }
 
+/// Whether a rotation has begun and not ended: the secret has the newer one of two credentials.
+///
+/// # Errors
+/// What AWS answers.
+pub async fn is_begun(cloud: &Cloud, id: &Id) -> CloudResult<bool> {
+    let Standing { kept, others } = standing(cloud, id).await?;
+    Ok(kept.is_some_and(|kept| is_newer(&kept, &others)))
+}
+
+/// Whether a credential has taken the place of another one that is still there.
+fn is_newer(
+    kept: &ServiceSpecificCredentialMetadata,
+    others: &[ServiceSpecificCredentialMetadata],
+) -> bool {
+    others.iter().any(|other| created(other) < created(kept))
+}
+
 /// Creates a second credential and writes it to the secret. The first one keeps working.
 ///
 /// # Errors
@@ -44,7 +61,7 @@ pub async fn begin(cloud: &Cloud, id: &Id) -> CloudResult<Begun> {
         return Err(CloudError::new(Class::Invalid, operation, message));
     };
     // The secret has the newer one: whoever was cut off had come so far.
-    if others.iter().any(|other| created(other) < created(&kept)) {
+    if is_newer(&kept, &others) {
         return Ok(Begun {
             progress: Progress::Resumed,
             credential: kept.service_specific_credential_id().to_owned(),

@@ -9,10 +9,11 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{is_name, tags_of, tags_with, to_iam};
+use super::is_name;
+use super::tags::{UserTags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
-use crate::tags::{Tags, edits};
+use crate::tags::{Tags, sync};
 use crate::types::{Arn, unless_same};
 
 /// An IAM user, created without a password and without access keys.
@@ -138,7 +139,7 @@ impl Kind for User {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        let (name, edits) = (live.id.as_str(), edits(changes, owner));
+        let name = live.id.as_str();
         // The path is part of the user's ARN. The user keeps its credentials and its policies.
         if let Some(path) = spec.path.as_ref().filter(|_| changes.touch("/path")) {
             cloud
@@ -150,23 +151,7 @@ impl Kind for User {
                 .ask()
                 .await?;
         }
-        if !edits.set.is_empty() {
-            let call = cloud
-                .iam
-                .tag_user()
-                .user_name(name)
-                .set_tags(Some(to_iam(edits.set)?));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .iam
-                .untag_user()
-                .user_name(name)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        sync::<UserTags>(cloud, name, changes, owner).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

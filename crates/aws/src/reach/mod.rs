@@ -1,5 +1,6 @@
 //! The way into an EKS cluster: straight, through a tunnel, or by a build next to it.
 
+mod builds;
 mod fetch;
 mod program;
 mod rights;
@@ -24,7 +25,7 @@ use self::fetch::StandIn;
 use crate::Cloud;
 use crate::errors::Asked;
 
-pub(crate) use rights::{Given, policy as runner_policy};
+pub(crate) use rights::{Given, is_at_work, policy as runner_policy};
 pub use runner::{Errand, bucket_name, project_name};
 
 /// How a cluster's API server is reached.

@@ -7,6 +7,7 @@ use aws_sdk_eks::types::{AccessScope, AccessScopeType};
 use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
+use super::builds::running;
 use super::project_name;
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
@@ -59,6 +60,35 @@ pub(crate) fn policy(cloud: &Cloud) -> String {
     )
 }
 
+/// Whether a role is that of the runner of a cluster, and one of its builds is running: one that another run has started,
+/// on another machine perhaps. Where nobody can tell, it counts as not.
+pub(crate) async fn is_at_work(cloud: &Cloud, cluster: &str, role: &str) -> bool {
+    let look = async {
+        let of_runner = role_of(cloud, cluster).await?.as_deref() == Some(role);
+        Ok::<_, CloudError>(of_runner && !running(cloud, cluster).await?.is_empty())
+    };
+    match look.await {
+        Ok(found) => found,
+        Err(error) => {
+            tracing::debug!(%error, cluster, "cannot determine whether the runner is at work");
+            false
+        }
+    }
+}
+
+/// The role of the runner's project; none where there is no project.
+async fn role_of(cloud: &Cloud, cluster: &str) -> CloudResult<Option<String>> {
+    let name = project_name(cluster);
+    let look = || async {
+        let call = cloud.codebuild.batch_get_projects().names(&name);
+        call.send().ask().await
+    };
+    let found =
+        call_with_retries(&cloud.teller, format!("reading the project {name}"), look).await?;
+    let project = found.projects().first();
+    Ok(project.and_then(|project| project.service_role().map(ToOwned::to_owned)))
+}
+
 /// One build's share of the rights. A run that is cut off gives it back as well, as far as this process is concerned.
 pub(super) struct Share {
     given: Given,
@@ -90,15 +120,7 @@ fn missing(operation: &str, what: &str, cluster: &str) -> CloudError {
 impl<'a> Rights<'a> {
     /// Those of the role that the runner's project has.
     pub(super) async fn of(cloud: &'a Cloud, cluster: &'a str) -> CloudResult<Self> {
-        let name = project_name(cluster);
-        let look = || async {
-            let call = cloud.codebuild.batch_get_projects().names(&name);
-            call.send().ask().await
-        };
-        let found =
-            call_with_retries(&cloud.teller, format!("reading the project {name}"), look).await?;
-        let project = found.projects().first();
-        let role = project.and_then(|project| project.service_role().map(ToOwned::to_owned));
+        let role = role_of(cloud, cluster).await?;
         let role =
             role.ok_or_else(|| missing("codebuild:BatchGetProjects", "the project", cluster))?;
         Ok(Self {

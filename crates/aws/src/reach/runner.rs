@@ -23,6 +23,7 @@ use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 
 use super::Settings;
+use super::builds::running;
 use super::program::program;
 use super::rights::{Rights, Share};
 use crate::Cloud;
@@ -40,8 +41,6 @@ pub fn project_name(cluster: &str) -> String {
     format!("{cluster}-runner")
 }
 
-/// How many builds CodeBuild tells about in one call.
-const LOOKED_AT: usize = 100;
 const OPERATION: &str = "codebuild:StartBuild";
 /// How often a build is looked at.
 const PAUSE: Duration = Duration::from_secs(3);
@@ -364,7 +363,7 @@ impl Runner {
     /// Takes the rights of builds away, unless another one needs them. What the task has done is done: where this
     /// fails, it is told, and the next plan shows what is left.
     async fn take_back(&self, rights: &Rights<'_>, share: Share) {
-        let in_use = || async { Ok(!self.running().await?.is_empty()) };
+        let in_use = || async { Ok(!running(&self.cloud, &self.cluster).await?.is_empty()) };
         if let Err(error) = rights.take(share, in_use).await {
             tracing::warn!(
                 cluster = self.cluster,
@@ -377,7 +376,7 @@ impl Runner {
     /// Ends builds about the same thing that are still running: those of a run that was cut off, whose work would
     /// otherwise land after that of this one.
     async fn stop_others(&self, subject: &str) -> CloudResult<()> {
-        let running = self.running().await?;
+        let running = running(&self.cloud, &self.cluster).await?;
         for build in running.iter().filter(|build| is_about(build, subject)) {
             let Some(id) = build.id() else { continue };
             tracing::info!(
@@ -392,40 +391,6 @@ impl Runner {
             self.until_done(id).await?;
         }
         Ok(())
-    }
-
-    /// The builds of the runner that are running.
-    async fn running(&self) -> CloudResult<Vec<Build>> {
-        let list = || async {
-            let call = self
-                .cloud
-                .codebuild
-                .list_builds_for_project()
-                .project_name(project_name(&self.cluster));
-            call.send().ask().await
-        };
-        // The latest come first, and none runs for longer than half an hour: one page is enough.
-        let mut ids = call_with_retries(&self.cloud.teller, "listing the runner's builds", list)
-            .await?
-            .ids
-            .unwrap_or_default();
-        ids.truncate(LOOKED_AT);
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let look = || async {
-            let call = self
-                .cloud
-                .codebuild
-                .batch_get_builds()
-                .set_ids(Some(ids.clone()));
-            call.send().ask().await
-        };
-        let found =
-            call_with_retries(&self.cloud.teller, "reading the runner's builds", look).await?;
-        let mut builds = found.builds.unwrap_or_default();
-        builds.retain(|build| build.build_status() == Some(&StatusType::InProgress));
-        Ok(builds)
     }
 
     async fn start(

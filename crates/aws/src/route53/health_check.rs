@@ -2,9 +2,7 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use aws_sdk_route53::types::{
-    HealthCheckConfig, HealthCheckRegion, HealthCheckType, TagResourceType,
-};
+use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType};
 use platctl_engine::fields::Fact::{Holds, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -13,11 +11,12 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{built, read_tags, sync_tags};
+use super::built;
+use super::tags::{HealthCheckTags, read_tags};
 use crate::Cloud;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, by_address, edits, of_stack, split};
+use crate::tags::{Tags, by_address, of_stack, split, sync};
 use crate::types::{Arn, DnsName};
 
 /// A Route 53 health check, which monitors an endpoint from locations around the world.
@@ -96,10 +95,6 @@ platctl_engine::outputs! {
         /// The Amazon Resource Name (ARN) of the health check.
         ARN: arn: Arn,
     }
-}
-
-const fn kind() -> TagResourceType {
-    TagResourceType::Healthcheck
 }
 
 type Check = aws_sdk_route53::types::HealthCheck;
@@ -198,7 +193,7 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Heal
     let wanted: HashSet<&str> = ids.iter().map(Id::as_str).collect();
     found.retain(|check| wanted.contains(check.id()));
     let known: Vec<Id> = found.iter().map(|check| check.id().into()).collect();
-    let mut tags = read_tags(cloud, kind(), &known).await?;
+    let mut tags = read_tags::<HealthCheckTags>(cloud, &known).await?;
     let lives = found
         .iter()
         .filter_map(|check| live(cloud, check, tags.remove(check.id()).unwrap_or_default()));
@@ -344,7 +339,7 @@ impl Kind for HealthCheck {
             .into_iter()
             .map(|check| check.id.into())
             .collect();
-        let mut tags = read_tags(cloud, kind(), &ids).await?;
+        let mut tags = read_tags::<HealthCheckTags>(cloud, &ids).await?;
         let owner = |id: Id| {
             let owner = split(tags.remove(id.as_str()).unwrap_or_default()).1;
             (id, owner)
@@ -381,7 +376,7 @@ impl Kind for HealthCheck {
         changes: &Changes,
         owner: &Owner,
     ) -> CloudResult<()> {
-        sync_tags(cloud, kind(), &live.id, edits(changes, owner)).await?;
+        sync::<HealthCheckTags>(cloud, live.id.as_str(), changes, owner).await?;
         let others = changes
             .iter()
             .any(|change| change.path != Changes::OWNER && !change.path.starts_with("/tags"));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use aws_sdk_route53::operation::get_hosted_zone::GetHostedZoneOutput;
-use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, TagResourceType, Vpc, VpcRegion};
+use aws_sdk_route53::types::{ChangeAction, HostedZoneConfig, Vpc, VpcRegion};
 use platctl_engine::fields::Fact::{Holds, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -12,11 +12,12 @@ use platctl_engine::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{read_tags, records, sync_tags};
+use super::records;
+use super::tags::{ZoneTags, read_tags};
 use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, by_address, edits, of_stack, split};
+use crate::tags::{Tags, by_address, edits, of_stack, split, write};
 use crate::text::any;
 use crate::types::{Arn, DnsName, VpcId};
 
@@ -65,10 +66,6 @@ platctl_engine::outputs! {
 
 /// The tag that says that a deletion may delete what is left: deleting knows the live zone only.
 const FORCE: &str = "platctl:force-destroy";
-
-const fn kind() -> TagResourceType {
-    TagResourceType::Hostedzone
-}
 
 fn bare(id: &str) -> &str {
     id.trim_start_matches("/hostedzone/")
@@ -200,7 +197,7 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Host
         .zip(&found)
         .filter(|(_, zone)| zone.is_some())
         .map(|(id, _)| id.clone());
-    let mut tags = read_tags(cloud, kind(), &known.collect::<Vec<_>>()).await?;
+    let mut tags = read_tags::<ZoneTags>(cloud, &known.collect::<Vec<_>>()).await?;
     let live = |(id, zone): (&Id, Option<GetHostedZoneOutput>)| {
         live(cloud, &zone?, tags.remove(id.as_str()).unwrap_or_default())
     };
@@ -292,7 +289,7 @@ impl Kind for HostedZone {
 
     async fn find(cloud: &Cloud, wanted: &[Wanted<Self>]) -> CloudResult<Vec<Vec<Candidate>>> {
         let ids: Vec<Id> = all(cloud).await?.into_iter().map(|(id, _)| id).collect();
-        let mut tags = read_tags(cloud, kind(), &ids).await?;
+        let mut tags = read_tags::<ZoneTags>(cloud, &ids).await?;
         let owner = |id: Id| {
             let owner = split(tags.remove(id.as_str()).unwrap_or_default()).1;
             (id, owner)
@@ -342,7 +339,7 @@ impl Kind for HostedZone {
         } else if changes.touch("/force_destroy") {
             edits.remove.push(FORCE.into());
         }
-        sync_tags(cloud, kind(), &live.id, edits).await?;
+        write::<ZoneTags>(cloud, live.id.as_str(), edits).await?;
         if let Some(comment) = spec.comment.as_ref().filter(|_| changes.touch("/comment")) {
             let call = cloud
                 .route53

@@ -221,7 +221,13 @@ impl Kind for Bucket {
     fn alike(path: &str, desired: &Value, live: &Value) -> bool {
         let rules = path == "/lifecycle_rules"
             && lifecycle::alike(&desired["lifecycle_rules"], &live["lifecycle_rules"]);
-        rules || crate::alike::alike(path, desired, live)
+        let logging = path == "/logging"
+            && extras::both_without_logging(&desired["logging"], &live["logging"]);
+        rules || logging || crate::alike::alike(path, desired, live)
+    }
+
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("logging", extras::no_logging())]
     }
 
     fn example() -> Spec {
@@ -479,10 +485,11 @@ impl Kind for Bucket {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::{claim, cloud};
+    use crate::cloud::tests::{changes, claim, cloud, owner};
     use aws_sdk_s3::operation::create_bucket::CreateBucketOutput;
     use aws_sdk_s3::operation::delete_bucket::DeleteBucketError;
     use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
+    use aws_sdk_s3::operation::put_bucket_logging::PutBucketLoggingOutput;
     use aws_sdk_s3::types::error::NotFound;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
@@ -531,6 +538,52 @@ mod tests {
         assert_eq!(make.num_calls(), 1);
     }
 
+    fn live() -> Live<Bucket> {
+        let outputs = Outputs {
+            bucket: "b".into(),
+            arn: "arn:aws:s3:::b".into(),
+            unmanaged: Vec::new(),
+        };
+        Live {
+            id: "b".into(),
+            spec: Bucket::example(),
+            outputs,
+            owner: None,
+            phase: Phase::Ready,
+        }
+    }
+
+    #[tokio::test]
+    async fn logging_is_disabled_where_the_target_is_empty() {
+        let put = mock!(aws_sdk_s3::Client::put_bucket_logging)
+            .match_requests(|request| {
+                let status = request.bucket_logging_status();
+                status.is_some_and(|status| status.logging_enabled().is_none())
+            })
+            .then_output(|| PutBucketLoggingOutput::builder().build());
+        let cloud = Cloud {
+            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&put]).into(),
+            ..cloud()
+        };
+        let off = serde_json::from_value(extras::no_logging()).unwrap();
+        let spec = Spec {
+            logging: Some(off),
+            ..Bucket::example()
+        };
+        let asked = changes(&[("/logging/target_bucket", json!("logs"), json!(""))]);
+        Bucket::update(&cloud, &live(), &spec, &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(put.num_calls(), 1);
+        let of = |logging: Value| json!({"logging": logging});
+        let on = of(json!({"target_bucket": "logs", "target_prefix": "a/"}));
+        let off = of(extras::no_logging());
+        assert!(Bucket::alike("/logging", &off, &json!({})));
+        assert!(
+            !Bucket::alike("/logging", &off, &on) && !Bucket::alike("/logging", &on, &json!({}))
+        );
+    }
+
     #[tokio::test]
     async fn a_bucket_with_objects_is_kept() {
         let refuse = mock!(aws_sdk_s3::Client::delete_bucket).then_error(|| {
@@ -540,19 +593,7 @@ mod tests {
             s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]).into(),
             ..cloud()
         };
-        let outputs = Outputs {
-            bucket: "b".into(),
-            arn: "arn:aws:s3:::b".into(),
-            unmanaged: Vec::new(),
-        };
-        let live = Live {
-            id: "b".into(),
-            spec: Bucket::example(),
-            outputs,
-            owner: None,
-            phase: Phase::Ready,
-        };
-        let error = Bucket::delete(&cloud, &live).await.unwrap_err();
+        let error = Bucket::delete(&cloud, &live()).await.unwrap_err();
         assert!(error.message.contains("is not empty"), "{}", error.message);
     }
 }

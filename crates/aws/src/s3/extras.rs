@@ -8,6 +8,7 @@ use aws_sdk_s3::types::{
 };
 use platctl_engine::{CloudResult, Resolved, Stage};
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::settings::{built, optional};
 use crate::Cloud;
@@ -19,7 +20,7 @@ use crate::types::BucketName;
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Logging<S: Stage = Resolved> {
     /// The name of the bucket that receives the logs. Must be another bucket in the same region, with a
-    /// bucket policy that allows `logging.s3.amazonaws.com` to write.
+    /// bucket policy that allows `logging.s3.amazonaws.com` to write. An empty name disables server access logging.
     pub target_bucket: S::In<BucketName>,
     /// The prefix of the log object keys.
     #[serde(default)]
@@ -91,8 +92,33 @@ pub(super) async fn logging(cloud: &Cloud, name: &str) -> CloudResult<Option<Log
     }))
 }
 
+/// The value of the field that disables logging.
+pub(super) fn no_logging() -> Value {
+    json!({"target_bucket": "", "target_prefix": ""})
+}
+
+/// Whether two values of the field both say that there is no logging: AWS then answers nothing.
+pub(super) fn both_without_logging(desired: &Value, live: &Value) -> bool {
+    let none = |logging: &Value| logging.is_null() || logging["target_bucket"] == "";
+    none(desired) && none(live)
+}
+
 /// Written whole: the format of the keys and the grants go back as they are now.
 pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<()> {
+    let status = BucketLoggingStatus::builder();
+    let status = match logging.target_bucket.as_str() {
+        "" => status,
+        _ => status.logging_enabled(enabled(cloud, name, logging).await?),
+    };
+    let call = cloud
+        .s3
+        .put_bucket_logging()
+        .bucket(name)
+        .bucket_logging_status(status.build());
+    call.send().ask().await.map(drop)
+}
+
+async fn enabled(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<LoggingEnabled> {
     let enabled = LoggingEnabled::builder()
         .target_bucket(logging.target_bucket.as_str())
         .target_prefix(&logging.target_prefix)
@@ -110,15 +136,7 @@ pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) ->
         enabled.target_object_key_format = now.target_object_key_format;
         enabled.target_grants = now.target_grants.filter(|grants| !grants.is_empty());
     }
-    let status = BucketLoggingStatus::builder()
-        .logging_enabled(enabled)
-        .build();
-    let call = cloud
-        .s3
-        .put_bucket_logging()
-        .bucket(name)
-        .bucket_logging_status(status);
-    call.send().ask().await.map(drop)
+    Ok(enabled)
 }
 
 pub(super) async fn cors(cloud: &Cloud, name: &str) -> CloudResult<Vec<CorsRule>> {

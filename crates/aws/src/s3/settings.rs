@@ -183,7 +183,8 @@ fn tag_set(tags: Tags) -> CloudResult<Vec<Tag>> {
         .collect()
 }
 
-/// A bucket's tags are written as one set, so those of others are written again.
+/// A bucket's tags are written as one set, so those of others are written again: S3 has no call that sets or removes
+/// some, which is why this is no `Tagging`.
 pub(super) async fn put_tags(
     cloud: &Cloud,
     name: &str,

@@ -2,6 +2,7 @@
 
 mod codes;
 pub mod secret;
+mod tags;
 
 pub(crate) use codes::CODES;
 

@@ -10,9 +10,10 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use super::tags::{SecretTags, new_tags};
 use crate::bounded::try_join_all;
 use crate::errors::{Ask, Asked, made};
-use crate::tags::{Tags, by_address, claimed, edits, split};
+use crate::tags::{Tags, by_address, claimed, edits, split, write};
 use crate::text::any;
 use crate::types::{Arn, day, unless_same};
 use crate::{Cloud, Policy};
@@ -82,12 +83,6 @@ platctl_engine::outputs! {
 
 /// The tag that says for how long a deleted secret can be called back.
 const WINDOW: &str = "platctl:recovery-window";
-
-fn new_tags(tags: impl IntoIterator<Item = (String, String)>) -> Vec<Tag> {
-    tags.into_iter()
-        .map(|(key, value)| Tag::builder().key(key).value(value).build())
-        .collect()
-}
 
 fn pairs(tags: &[Tag]) -> impl Iterator<Item = (String, String)> + '_ {
     tags.iter().filter_map(|tag| {
@@ -392,23 +387,7 @@ impl Kind for Secret {
                 .set
                 .insert(WINDOW.to_owned(), spec.recovery_window_in_days.to_string());
         }
-        if !edits.set.is_empty() {
-            let call = cloud
-                .secretsmanager
-                .tag_resource()
-                .secret_id(id)
-                .set_tags(Some(new_tags(edits.set)));
-            call.send().ask().await?;
-        }
-        if !edits.remove.is_empty() {
-            let call = cloud
-                .secretsmanager
-                .untag_resource()
-                .secret_id(id)
-                .set_tag_keys(Some(edits.remove));
-            call.send().ask().await?;
-        }
-        Ok(())
+        write::<SecretTags>(cloud, id, edits).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

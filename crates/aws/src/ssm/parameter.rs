@@ -19,7 +19,7 @@ use crate::bounded::each;
 use crate::ec2::in_order;
 use crate::errors::{Ask, Asked, invalid};
 use crate::tags::{Tags, claimed, owned, sync};
-use crate::text::any;
+use crate::text::{Text, any};
 use crate::types::{Arn, unless_same};
 use crate::unmanaged::{settings, some};
 
@@ -35,7 +35,7 @@ pub struct Parameter;
 #[serde(deny_unknown_fields, bound = "")]
 pub struct Spec<S: Stage = Resolved> {
     /// The name of the parameter, such as `/prod/database/endpoint`. Must be unique within the account and
-    /// region.
+    /// region, and must not begin with `aws` or `ssm`, with or without `/`.
     pub name: String,
     /// The type of parameter: `String` or `StringList`. Use `secretsmanager.Secret` for secrets.
     #[serde(rename = "type")]
@@ -225,6 +225,44 @@ async fn describe(cloud: &Cloud, ids: &[Id]) -> CloudResult<Vec<Option<Live<Para
     Ok(in_order(ids, lives.into_iter().flatten()))
 }
 
+/// What AWS takes as a part of a name.
+const PART: Text = Text {
+    most: LONGEST,
+    sound: |c| c.is_ascii_alphanumeric() || "_.-/".contains(c),
+    characters: "letters, digits, `_`, `.`, `-` and `/`",
+};
+
+/// With the ARN of the parameter up to its name, which is not known here.
+const LONGEST: usize = 1011;
+
+/// How many levels a name may have.
+const DEPTH: usize = 15;
+
+/// AWS answers a name that begins with `/aws` with a lack of access, as if a permission were missing.
+fn check_name(name: &str) -> Result<(), SpecError> {
+    let wrong = |message: String| Err(SpecError::new("/name", message));
+    PART.check("/name", Some(name))?;
+    let first = name.trim_start_matches('/').to_ascii_lowercase();
+    if let Some(reserved) = ["aws", "ssm"].iter().find(|word| first.starts_with(**word)) {
+        return wrong(format!(
+            "must not begin with `{reserved}` or `/{reserved}`: AWS reserves these names. Use another one, such as \
+             `/prod/{}`",
+            name.trim_start_matches('/')
+        ));
+    }
+    let levels = name.trim_start_matches('/').split('/').count();
+    match name.strip_prefix('/') {
+        None if levels > 1 => wrong(format!(
+            "must begin with `/`, because it has several levels: `/{name}`"
+        )),
+        _ if name.ends_with('/') || name.contains("//") || name.is_empty() => {
+            wrong("must have at least one character in each level, as in `/prod/endpoint`".into())
+        }
+        _ if levels > DEPTH => wrong(format!("must have at most {DEPTH} levels, not {levels}")),
+        _ => Ok(()),
+    }
+}
+
 impl Kind for Parameter {
     const NAME: &'static str = "ssm.Parameter";
     const FIELDS: &'static Table = &[("/name", &[Immutable, Name]), ("/type", &[Immutable])];
@@ -285,6 +323,7 @@ impl Kind for Parameter {
     }
 
     fn check(spec: &Spec) -> Result<(), SpecError> {
+        check_name(&spec.name)?;
         any(1024).check("/description", spec.description.as_deref())?;
         let tiers = ["Standard", "Advanced", INTELLIGENT];
         if spec
@@ -351,6 +390,40 @@ mod tests {
     use aws_sdk_ssm::operation::put_parameter::PutParameterOutput;
     use aws_sdk_ssm::types::ParameterInlinePolicy;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[test]
+    fn a_name_that_aws_does_not_take_is_refused_with_the_reason() {
+        let said = |name: &str| check_name(name).map_err(|error| error.to_string());
+        let sixteen = "/a".repeat(16);
+        for name in [
+            "endpoint",
+            "/prod/database/endpoint",
+            "/a.b_c-d",
+            &sixteen[2..],
+        ] {
+            assert_eq!(said(name), Ok(()));
+        }
+        for (name, why) in [
+            ("/aws/service/x", "must not begin with `aws` or `/aws`"),
+            ("AWSthing", "must not begin with `aws`"),
+            ("/SSM/x", "must not begin with `ssm` or `/ssm`"),
+            (
+                "a/b",
+                "must begin with `/`, because it has several levels: `/a/b`",
+            ),
+            ("/a//b", "at least one character in each level"),
+            ("/a/", "at least one character in each level"),
+            ("", "at least one character in each level"),
+            (&sixteen, "must have at most 15 levels, not 16"),
+            (
+                "a b",
+                "must have only letters, digits, `_`, `.`, `-` and `/`, not ` `",
+            ),
+        ] {
+            let error = said(name).unwrap_err();
+            assert!(error.contains(why), "{name}: {error}");
+        }
+    }
 
     #[test]
     fn a_tier_that_aws_chooses_is_not_compared() {

@@ -25,6 +25,15 @@ impl Detach {
     }
 }
 
+/// An address from which others were allowed to be removed, and nothing was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NothingDetached {
+    /// The address, as it was named.
+    pub name: String,
+    /// Whether this run deletes the resource, or anything below the address. Otherwise nothing can be in its way.
+    pub deleted: bool,
+}
+
 /// What became of something that uses an object.
 enum Left {
     /// It is there, and platctl cannot remove it.
@@ -125,6 +134,21 @@ impl Run {
         left
     }
 
+    /// The addresses from which something was to be removed, and nothing was: what the user expected to be in the way
+    /// is not there.
+    pub(super) fn nothing_detached(&self) -> Vec<NothingDetached> {
+        let detached = self.detached.lock();
+        let detached = detached.unwrap_or_else(PoisonError::into_inner);
+        let names = self.options.detach.0.iter();
+        names
+            .filter(|name| !detached.iter().any(|address| matches(name, address)))
+            .map(|name| NothingDetached {
+                name: name.clone(),
+                deleted: self.doomed.iter().any(|address| matches(name, address)),
+            })
+            .collect()
+    }
+
     fn knows(&self, holder: &Attached) -> bool {
         let state = self.session.state();
         let mut records = state
@@ -148,6 +172,10 @@ impl Run {
         }
         match remove(&kind, &holder).await {
             Ok(true) => {
+                let detached = self.detached.lock();
+                let mut detached = detached.unwrap_or_else(PoisonError::into_inner);
+                detached.insert(of.address.clone());
+                drop(detached);
                 (self.listener)(Event::Detached {
                     address: of.address.clone(),
                     what: holder.what,

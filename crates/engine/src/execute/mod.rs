@@ -55,7 +55,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tracing::Instrument;
 
-pub use detach::Detach;
+pub use detach::{Detach, NothingDetached};
 pub use error::StepError;
 pub(crate) use ownership::kept;
 pub use run::{Options, Run};
@@ -79,6 +79,8 @@ pub struct Outcome {
     pub kept: Vec<Kept>,
     /// What was to be deleted and was left alone, and why: it is not this stack's.
     pub left: Vec<(Address, Id, &'static str)>,
+    /// From what others were allowed to be removed, and nothing was.
+    pub nothing_detached: Vec<NothingDetached>,
     /// Whether the run was asked to stop before its end, or could not go on.
     pub interrupted: bool,
     /// How many changes were begun and had not ended when the run stopped: the next run settles them.
@@ -151,6 +153,7 @@ pub async fn execute(run: Arc<Run>, mut schedule: Schedule) -> Outcome {
         }
     }
     outcome.unfinished += tasks.len();
+    outcome.nothing_detached = run.nothing_detached();
     if halted || stop.is_stopping() {
         outcome.not_begun += schedule
             .not_started()

@@ -20,7 +20,7 @@ use crate::plan::{Action, Plan};
 use crate::resolve::{KnownOutputs, is_known, resolve, unknown};
 use crate::retry::{RetryPolicy, as_attempt, attempt};
 use crate::schedule::Work;
-use crate::state::{Record, Session};
+use crate::state::{Record, Session, State};
 use crate::stop::Stop;
 use crate::tell::{Teller, millis};
 use crate::{Address, AnyKind, AnyLive, Catalog, CloudError, CloudResult, Id, Phase};
@@ -71,6 +71,8 @@ pub struct Run {
     pub(super) doomed: HashSet<Address>,
     /// What is left alone instead of deleted, and why.
     pub(super) left: Mutex<Vec<(Address, Id, &'static str)>>,
+    /// From what others were removed.
+    pub(super) detached: Mutex<HashSet<Address>>,
     /// What has failed, or was not tried because something before it failed.
     failed: Mutex<HashSet<Address>>,
     /// What has begun and not ended.
@@ -95,6 +97,7 @@ impl Run {
         (listener, stop, options): (Listener, Stop, Options),
     ) -> Self {
         let teller = Teller::new(listener.clone());
+        let known = taken(plan, graph.as_ref(), &observed, &session.state());
         let stays = |step: &&crate::plan::Step| step.action.converges();
         let place = |step: &crate::plan::Step| (step.kind.clone(), step.scope.clone());
         let doomed = plan
@@ -131,11 +134,12 @@ impl Run {
             permits: Semaphore::new(options.parallelism.max(1)),
             options,
             left: Mutex::default(),
+            detached: Mutex::default(),
             failed: Mutex::default(),
             pending: Pending::default(),
             watchers: Watchers::new(teller.clone()),
             teller,
-            known: Mutex::default(),
+            known: Mutex::new(known),
         }
     }
 
@@ -330,6 +334,20 @@ impl Run {
             _ => Err(StepError::Interrupted),
         }
     }
+}
+
+/// The outputs of what the plan has no step for: it is taken as it is.
+fn taken(plan: &Plan, graph: Option<&Graph>, observed: &Observed, state: &State) -> KnownOutputs {
+    let planned: HashSet<&Address> = plan.steps.iter().map(|step| &step.address).collect();
+    let mut known = KnownOutputs::default();
+    let nodes = graph.into_iter().flat_map(Graph::in_order);
+    let nodes = nodes.map(|entry| &entry.node);
+    for node in nodes.filter(|node| !planned.contains(&node.address)) {
+        if let Some(live) = observed.live(state, &node.address, &node.kind, &node.scope) {
+            known.set(node.address.clone(), live);
+        }
+    }
+    known
 }
 
 fn first_unknown(spec: &Value) -> Option<String> {

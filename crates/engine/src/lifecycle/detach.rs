@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use crate::execute::{Detach, Outcome};
+use crate::execute::{Detach, NothingDetached, Outcome};
 use crate::testing::{Lab, Thing, graph};
 use crate::{Id, Owner};
 
@@ -59,7 +59,28 @@ async fn it_is_removed_where_the_user_names_what_it_is_attached_to() {
         let outcome = destroy(&mut lab, &[allowed]).await;
         assert!(outcome.is_complete(), "{outcome:?}");
         assert!(lab.cloud.things().is_empty());
+        assert_eq!(outcome.nothing_detached, []);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_consent_that_nothing_needed_is_told() {
+    let mut lab = Lab::new();
+    let two = vec![
+        ("box.one", "toy.Tags", json!({"size": 1})),
+        ("box.two", "toy.Tags", json!({"size": 1})),
+    ];
+    lab.apply(graph(&two, &lab.cloud)).await;
+    let nothing = |name: &str, deleted| NothingDetached {
+        name: name.into(),
+        deleted,
+    };
+    lab.detach = Detach(vec!["box.one".into(), "box.two".into()]);
+    let outcome = lab.run(Some(graph(&two[..1], &lab.cloud))).await.unwrap();
+    assert_eq!(
+        outcome.nothing_detached,
+        [nothing("box.one", false), nothing("box.two", true)]
+    );
 }
 
 #[tokio::test(start_paused = true)]

@@ -106,13 +106,16 @@ pub fn plan(
         .plan
         .refusals
         .extend(observed.refusals.iter().cloned());
-    for entry in graph
-        .in_order()
-        .filter(|entry| picked.contains(&entry.node.address))
-    {
-        planner.visit(entry);
+    for entry in graph.in_order() {
+        if picked.contains(&entry.node.address) {
+            planner.visit(entry);
+        } else if options.selection.takes(&entry.node.address) {
+            planner.take(entry);
+        }
     }
-    for (address, record) in state.resources.iter().rev() {
+    // Where a run is about some resources alone, it deletes nothing.
+    let deletes = options.selection.only.is_empty();
+    for (address, record) in state.resources.iter().rev().filter(|_| deletes) {
         if graph.get(address.as_str()).is_none() && picked.contains(address) {
             planner
                 .plan
@@ -221,7 +224,7 @@ struct Planner<'a> {
     plan: Plan,
 }
 
-impl Planner<'_> {
+impl<'a> Planner<'a> {
     /// Plans one resource. Producers come before their consumers, so that what is known of an output decides whether a
     /// consumer changes: that of an unchanged producer is known, that of a replaced one is not, and a reference to it
     /// makes the consumer's field unknown, which counts as a change.
@@ -230,6 +233,9 @@ impl Planner<'_> {
     /// at once, and a plan with a refusal is never carried out.
     fn visit(&mut self, entry: &Entry) {
         let node = &entry.node;
+        if let Some(refusal) = self.lacks(entry) {
+            return self.plan.refusals.push(refusal);
+        }
         let desired = resolve(&node.spec, &self.known);
         let desired = match self.checked(entry, desired) {
             Ok(desired) => desired,
@@ -260,6 +266,35 @@ impl Planner<'_> {
         );
         self.publish(entry, &step, live);
         self.plan.steps.push(step);
+    }
+
+    /// Takes a resource as it is, because the run is not about it: consumers get the outputs that it has.
+    fn take(&mut self, entry: &Entry) {
+        if let Some(live) = self.live(entry) {
+            self.known.set(entry.node.address.clone(), live);
+        }
+    }
+
+    fn live(&self, entry: &Entry) -> Option<&'a AnyLive> {
+        let node = &entry.node;
+        let observed: &'a Observed = self.observed;
+        observed.live(self.state, &node.address, &node.kind, &node.scope)
+    }
+
+    /// What a resource needs is taken as it is, and is not there yet.
+    fn lacks(&self, entry: &Entry) -> Option<Refusal> {
+        let address = &entry.node.address;
+        let missing = |producer: &&Address| {
+            let entry = self.graph.get(producer.as_str());
+            self.options.selection.takes(producer)
+                && entry.is_some_and(|entry| self.live(entry).is_none())
+        };
+        let mut producers = self.graph.producers(address.as_str());
+        let missing = producers.find_map(|(one, _)| Some(one).filter(missing))?;
+        Some(Refusal::NotThere {
+            address: missing.clone(),
+            needed_by: address.clone(),
+        })
     }
 
     /// One address cannot stand for objects of two kinds, or in two places, while one takes the other's place.

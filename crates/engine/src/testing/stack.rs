@@ -48,6 +48,8 @@ pub(crate) struct Lab {
     pub keep_going: bool,
     /// What is asked to be replaced.
     pub replace: Vec<String>,
+    /// What runs are about alone.
+    pub only: Vec<String>,
     /// The region that the stack lives in.
     pub region: Option<&'static str>,
     /// From what foreign objects may be removed.
@@ -62,6 +64,7 @@ impl Lab {
             grace: Duration::ZERO,
             keep_going: true,
             replace: Vec::new(),
+            only: Vec::new(),
             region: None,
             detach: Detach::default(),
         }
@@ -106,6 +109,7 @@ impl Lab {
             ..Request::default()
         };
         request.selection.replace.clone_from(&self.replace);
+        request.selection.only.clone_from(&self.only);
         loop {
             let prepared = prepare(request.clone(), session.state(), &self.cloud)
                 .await
@@ -123,10 +127,11 @@ impl Lab {
         self.region
             .iter()
             .for_each(|region| state.settle_in(region));
-        let request = Request {
+        let mut request = Request {
             graph,
             ..Request::default()
         };
+        request.selection.only.clone_from(&self.only);
         prepare(request, state, &self.cloud).await.unwrap().plan
     }
 

@@ -257,6 +257,7 @@ pub(crate) async fn converge(
     ask: Ask<'_>,
     global: &Global,
 ) -> Result<Exit, CliError> {
+    prepared.check_detach(&ask.consent.detach());
     let schedule = prepared
         .schedule(&*site.aws)
         .map_err(|cycle| CliError::other(cycle.to_string()))?;
@@ -299,6 +300,9 @@ pub(crate) async fn converge(
             (ask.destroys, ask.stack),
             global,
         );
+    }
+    if outcome.is_complete() {
+        render::nothing_detached(&outcome.nothing_detached, global);
     }
     result?;
     if let Some(life) = life {

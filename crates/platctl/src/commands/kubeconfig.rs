@@ -71,17 +71,33 @@ fn entry(
         Some(port) => (format!("https://127.0.0.1:{port}"), Some(endpoint.host)),
         None => (endpoint.url, None),
     };
+    let account = &cluster.site.aws.identity().account;
+    let names = Names::new(&cluster.stack, &cluster.region, account);
     Ok(Entry {
-        context: wish
-            .context
-            .clone()
-            .unwrap_or_else(|| cluster.stack.clone()),
-        name: format!("platctl-{}", cluster.stack),
+        context: wish.context.clone().unwrap_or(names.context),
+        name: names.cluster,
         server,
         tls_server_name,
         authority: endpoint.authority,
         command: command(cluster, global)?,
     })
+}
+
+/// The names of an entry. Stacks in other regions or accounts may have the same name, and their clusters are others.
+#[derive(Debug, PartialEq, Eq)]
+struct Names {
+    /// What a person types: an account would make it long, and a context that is taken is never overwritten.
+    context: String,
+    cluster: String,
+}
+
+impl Names {
+    fn new(stack: &str, region: &str, account: &str) -> Self {
+        Self {
+            context: format!("{stack}-{region}"),
+            cluster: format!("platctl-{stack}-{region}-{account}"),
+        }
+    }
 }
 
 /// This program, asked for a token as it was asked for this file.
@@ -163,6 +179,31 @@ mod tests {
             authority: None,
             command: vec!["platctl".into(), "token".into()],
         }
+    }
+
+    #[test]
+    fn stacks_of_one_name_in_two_regions_or_accounts_have_two_entries() {
+        let one = Names::new("prod", "eu-west-1", "111111111111");
+        assert_eq!(one.context, "prod-eu-west-1");
+        let (region, account) = (
+            Names::new("prod", "us-east-1", "111111111111"),
+            Names::new("prod", "eu-west-1", "222222222222"),
+        );
+        assert_ne!(one.context, region.context);
+        assert_ne!(one.cluster, region.cluster);
+        assert_ne!(one.cluster, account.cluster);
+        // In one file, the second one is not written over the first one.
+        let of = |names: Names| Entry {
+            context: names.context,
+            name: names.cluster,
+            ..entry()
+        };
+        let first = merged(None, &of(one)).unwrap();
+        let both = merged(Some(&first), &of(region)).unwrap();
+        assert!(both.contains("platctl-prod-eu-west-1-111111111111"));
+        assert!(both.contains("platctl-prod-us-east-1-111111111111"));
+        let taken = merged(Some(&first), &of(account)).unwrap_err();
+        assert!(taken.to_string().contains("--context"), "{taken}");
     }
 
     #[test]

@@ -156,5 +156,6 @@ fn selection(part: Part, anew: Anew) -> Selection {
         targets: part.targets,
         excludes: part.excludes,
         replace: anew.replace,
+        ..Selection::default()
     }
 }

@@ -2,14 +2,16 @@
 
 use std::path::Path;
 
-use platctl_aws::iam::rotation::{Progress, begin, finish};
+use platctl_aws::iam::rotation::{self, Progress, begin, finish};
+use platctl_engine::flow::{Request, prepare};
 use platctl_engine::select::Selection;
 use platctl_engine::state::State;
 use platctl_engine::{Address, Id};
+use platctl_stack::Stack;
 
 use super::apply;
 use crate::cli::{Consent, Global};
-use crate::cloud::{Site, load};
+use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, locked};
@@ -26,7 +28,7 @@ struct Target {
 }
 
 /// Replaces credentials by new ones: a second one comes into the secret, then to all that uses it, and only then the
-/// first one goes. A run that is cut off is continued by the next one.
+/// first one goes. Nothing else of the stack is changed. A run that is cut off is continued by the next one.
 pub(crate) async fn run(
     path: &Path,
     address: Option<&str>,
@@ -39,6 +41,13 @@ pub(crate) async fn run(
     let targets = targets(&state, stack.name(), address)?;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
+    let only = Selection {
+        only: users(&state, &targets),
+        ..Selection::default()
+    };
+    if !only.only.is_empty() && !is_begun(&targets, &site).await? {
+        Box::pin(refuse_pending(&stack, &state, only.clone(), &site, path)).await?;
+    }
     let names: Vec<&str> = targets.iter().map(|one| one.address.as_str()).collect();
     let names = names.join(", ");
     let question = format!(
@@ -49,13 +58,8 @@ pub(crate) async fn run(
         begin_all(&targets, &site, global).await
     })
     .await?;
-    let users = users(&state, &targets);
-    if !users.is_empty() {
-        let selection = Selection {
-            targets: users,
-            ..Selection::default()
-        };
-        let exit = apply::part(path, consent, selection, global).await?;
+    if !only.only.is_empty() {
+        let exit = apply::part(path, consent, only, global).await?;
         if exit != Exit::Done {
             let next =
                 "The previous credential still works. To continue, run the same command again.";
@@ -75,6 +79,53 @@ pub(crate) async fn run(
     })
     .await?;
     Ok(Exit::Done)
+}
+
+/// Whether an earlier run has begun to rotate one of the credentials.
+async fn is_begun(targets: &[Target], site: &Site) -> Result<bool, CliError> {
+    for target in targets {
+        if rotation::is_begun(&site.aws.cloud(&target.scope), &target.id).await? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Refuses to begin where what uses the credentials has other changes to come: they would be made by the way.
+async fn refuse_pending(
+    stack: &Stack,
+    state: &State,
+    selection: Selection,
+    site: &Site,
+    path: &Path,
+) -> Result<(), CliError> {
+    let graph = site.graph(stack, Some(state)).await?;
+    let is_gone = |name: &&String| graph.get(name).is_none();
+    let mut pending: Vec<String> = selection.only.iter().filter(is_gone).cloned().collect();
+    let request = Request {
+        graph: Some(graph),
+        moved: moved(stack),
+        selection,
+        read_options: site.read_options(false),
+        ..Request::default()
+    };
+    let plan = prepare(request, state.clone(), &*site.aws).await?.plan;
+    if !plan.refusals.is_empty() {
+        return Err(CliError::Refused {
+            refusals: plan.refusals,
+            stack: path.to_owned(),
+        });
+    }
+    let acting = plan.steps.iter().filter(|step| step.acts());
+    pending.extend(acting.map(|step| step.address.to_string()));
+    if pending.is_empty() {
+        return Ok(());
+    }
+    let (names, at) = (pending.join(", "), path.display());
+    Err(CliError::other(format!(
+        "{names}: uses the credential and has other changes, which would be applied too. Run `platctl apply {at}` \
+         first. Nothing was changed"
+    )))
 }
 
 /// Answers the credentials that are to stay.

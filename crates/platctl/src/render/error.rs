@@ -152,7 +152,10 @@ fn next(refusal: &Refusal, stack: &Path) -> String {
             "use the version of platctl that wrote this state, or a newer one".into()
         }
         Refusal::Another { .. } => "give the new resource another name in the stack file".into(),
-        Refusal::NoSuchAddress { .. } => "to list all addresses, run `platctl state list`".into(),
+        Refusal::NoSuchAddress { .. } => {
+            format!("to list the addresses in the state, run `platctl state list {at}`")
+        }
+        Refusal::NotThere { .. } => format!("run `platctl apply {at}` first"),
         Refusal::LeftBehind { .. } => {
             "or exclude the resource that it depends on from this run too".into()
         }

@@ -19,7 +19,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use platctl_emulator::Running;
-use platctl_engine::execute::Outcome;
+use platctl_engine::execute::{NothingDetached, Outcome};
 use platctl_engine::plan::{Plan, Refusal};
 use platctl_engine::predict::Prediction;
 use platctl_engine::recover::Recovered;
@@ -225,6 +225,20 @@ pub(crate) fn outcome(
             Paint::stdout(global),
         );
         raw(&text);
+    }
+}
+
+/// Says of each `--detach-foreign` that had no effect that it had none, and why.
+pub(crate) fn nothing_detached(names: &[NothingDetached], global: &Global) {
+    for NothingDetached { name, deleted } in names {
+        let why = match deleted {
+            true => "no object outside of the stack kept it from being deleted",
+            false => "this run does not delete any resource at this address",
+        };
+        line(
+            &format!("--detach-foreign {name}: nothing was detached, because {why}."),
+            global,
+        );
     }
 }
 

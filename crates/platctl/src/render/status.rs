@@ -22,16 +22,29 @@ pub(crate) struct Remarks {
     pub(crate) behind: BTreeMap<Address, String>,
 }
 
+/// How wide the columns of addresses and kinds are: as wide as the longest of them.
+#[derive(Debug, PartialEq, Eq)]
+struct Columns {
+    width: usize,
+    kind: usize,
+}
+
+impl Columns {
+    fn of(state: &State) -> Self {
+        let addresses = state.resources.keys().map(|one| one.as_str().len());
+        let kinds = state.resources.values().map(|record| record.kind.len());
+        Self {
+            width: addresses.max().unwrap_or(0),
+            kind: kinds.max().unwrap_or(0),
+        }
+    }
+}
+
 /// Every resource that state knows, with how it is doing now.
 pub(crate) fn show(state: &State, observed: &Observed, remarks: &Remarks, global: &Global) {
     let Remarks { moved_on, behind } = remarks;
     let paint = Paint::stdout(global);
-    let width = state
-        .resources
-        .keys()
-        .map(|address| address.as_str().len())
-        .max()
-        .unwrap_or(0);
+    let Columns { width, kind } = Columns::of(state);
     for (address, record) in &state.resources {
         let (id, health, fine) = health(record, observed);
         let live = record.object.as_ref();
@@ -53,7 +66,7 @@ pub(crate) fn show(state: &State, observed: &Observed, remarks: &Remarks, global
                 paint.remove(&health)
             };
             raw(&format!(
-                "{address:width$}  {:24}  {}  {health}\n",
+                "{address:width$}  {:kind$}  {}  {health}\n",
                 record.kind,
                 clean(&id)
             ));
@@ -124,12 +137,7 @@ fn health(record: &Record, observed: &Observed) -> (String, String, bool) {
 
 /// Every resource that state knows; calls nothing.
 pub(crate) fn list(state: &State, global: &Global) {
-    let width = state
-        .resources
-        .keys()
-        .map(|address| address.as_str().len())
-        .max()
-        .unwrap_or(0);
+    let Columns { width, kind } = Columns::of(state);
     for (address, record) in &state.resources {
         let id = record
             .object
@@ -141,7 +149,7 @@ pub(crate) fn list(state: &State, global: &Global) {
             );
         } else {
             raw(&format!(
-                "{address:width$}  {:24}  {}\n",
+                "{address:width$}  {:kind$}  {}\n",
                 record.kind,
                 clean(id)
             ));
@@ -152,6 +160,24 @@ pub(crate) fn list(state: &State, global: &Global) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn columns_are_as_wide_as_what_is_in_them() {
+        let mut state = State::new("prod");
+        for (address, kind) in [
+            ("a", "logs.LogGroup"),
+            ("a.long", "codecommit.ApprovalRuleTemplate"),
+        ] {
+            let address = Address::new(address).unwrap();
+            state
+                .resources
+                .insert(address, Record::new(kind, "eu-west-1"));
+        }
+        let (width, kind) = ("a.long".len(), "codecommit.ApprovalRuleTemplate".len());
+        assert_eq!(Columns::of(&state), Columns { width, kind });
+        let none = Columns { width: 0, kind: 0 };
+        assert_eq!(Columns::of(&State::new("prod")), none);
+    }
 
     #[test]
     fn a_credential_says_how_old_it_is() {

@@ -243,6 +243,15 @@ impl Database {
             .map_or_else(|| self.writer_class(), |class| &class.value)
     }
 
+    pub(crate) fn has_readers(&self) -> bool {
+        self.reader_count() > 0
+    }
+
+    /// Whether the cluster begins as a backup of another one.
+    pub(crate) const fn is_restored(&self) -> bool {
+        self.backup.restore.is_some()
+    }
+
     pub(super) fn reader_count(&self) -> u8 {
         self.readers.count.as_ref().map_or(1, |count| count.value)
     }

@@ -190,6 +190,19 @@ impl Edge {
         }
     }
 
+    pub(crate) const fn uses_cdn(&self) -> bool {
+        self.cdn
+    }
+
+    pub(crate) const fn uses_waf(&self) -> bool {
+        self.waf
+    }
+
+    /// Whether the zone is one of the stack's own.
+    pub(crate) fn creates_zone(&self) -> bool {
+        self.zone.value == Zone::Create
+    }
+
     /// The domain name of the services.
     pub(crate) fn domain(&self) -> &str {
         &self.domain.value

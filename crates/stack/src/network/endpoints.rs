@@ -80,6 +80,15 @@ impl Network {
         Ok(())
     }
 
+    /// Whether the use of any endpoint can be limited.
+    pub(crate) fn limits_endpoints(&self) -> bool {
+        let Some(wanted) = &self.endpoints else {
+            return true;
+        };
+        let mut names = wanted.iter().map(|service| service.value.0.as_str());
+        names.any(|name| LIMITED.contains(&name))
+    }
+
     /// The wanted services, each once.
     pub(super) fn services(&self) -> Checked<Vec<String>> {
         let Some(wanted) = &self.endpoints else {

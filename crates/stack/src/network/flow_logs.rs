@@ -21,6 +21,11 @@ use crate::error::Fault;
 use crate::file::Switch;
 
 impl Network {
+    /// Whether flow logs go to a bucket.
+    pub(crate) fn logs_to_bucket(&self) -> bool {
+        matches!(&self.flow_logs, Switch::On(logs) if logs.destination == Destination::S3)
+    }
+
     pub(super) fn flow_logs(&self, base: &Base, declare: &mut Declare<'_>) -> Checked<()> {
         match &self.flow_logs {
             Switch::Off => Ok(()),
@@ -97,7 +102,7 @@ impl FlowLogs {
             lifecycle_rules: Some(vec![LifecycleRule::expire("expire", Some(self.days()?))]),
             policy: Some(Policy::declared(policies::delivery(&place))),
             object_ownership: None,
-            logging: declare.access_logs("flow-logs"),
+            logging: Some(declare.access_logs("flow-logs")),
             cors_rules: None,
             event_bridge: None,
             object_lock: None,

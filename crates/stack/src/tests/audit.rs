@@ -297,6 +297,11 @@ fn access_logs_can_be_switched_off_one_by_one() {
         of(&off, "edge.load_balancer")["attributes"]["access_logs.s3.enabled"],
         "false"
     );
+    // A bucket that goes on writing logs would write them to a bucket that no longer exists.
+    for bucket in ["delivery.artifacts", "gitops.backups"] {
+        let logging = &of(&off, bucket)["logging"];
+        assert_eq!(logging["target_bucket"], "", "{bucket}");
+    }
     let buckets = with(&["logs.load_balancer=false", "logs.retention_days=30"]);
     assert_eq!(
         of(&buckets, "edge.load_balancer")["attributes"]["access_logs.s3.enabled"],
