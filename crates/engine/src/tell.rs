@@ -17,6 +17,13 @@ pub const QUIET: Duration = Duration::from_secs(5);
 /// How long until it is said again.
 const AGAIN: Duration = Duration::from_secs(30);
 
+/// How many things without an answer are named within [`AGAIN`]. Where the cloud does not answer at all, the fourth is
+/// news no more, and the hundredth hides the plan.
+const NAMED: usize = 3;
+
+/// Stands for all that is not named.
+const OTHERS: &str = "other requests";
+
 /// Milliseconds, for a log.
 #[must_use]
 pub fn millis(time: Duration) -> u64 {
@@ -29,8 +36,48 @@ pub struct Teller(Option<Arc<Inner>>);
 
 struct Inner {
     listener: Listener,
+    said: Mutex<Said>,
+}
+
+#[derive(Default)]
+struct Said {
     /// When each of them was last said: many calls that wait for the same are one wait.
-    said: Mutex<HashMap<String, Instant>>,
+    last: HashMap<String, Instant>,
+    /// When something without an answer was last named first, and how many have been named since.
+    unanswered: Option<(Instant, usize)>,
+}
+
+impl Said {
+    /// The name under which this is said now; none where it was said already.
+    fn now<'a>(&mut self, what: &'a str, answered: bool, now: Instant) -> Option<&'a str> {
+        if self.recently(what, now) {
+            return None;
+        }
+        let what = if answered || self.names(now) {
+            what
+        } else {
+            OTHERS
+        };
+        if self.recently(what, now) {
+            return None;
+        }
+        self.last.insert(what.to_owned(), now);
+        Some(what)
+    }
+
+    fn recently(&self, what: &str, now: Instant) -> bool {
+        self.last.get(what).is_some_and(|last| now < *last + AGAIN)
+    }
+
+    /// Whether one more thing without an answer is named.
+    fn names(&mut self, now: Instant) -> bool {
+        let (since, named) = match self.unanswered {
+            Some((since, named)) if now < since + AGAIN => (since, named),
+            _ => (now, 0),
+        };
+        self.unanswered = Some((since, named + 1));
+        named < NAMED
+    }
 }
 
 impl fmt::Debug for Teller {
@@ -64,14 +111,12 @@ impl Teller {
 
     fn say(&self, what: &str, why: Option<String>, elapsed: Duration) {
         let Some(inner) = &self.0 else { return };
-        let now = Instant::now();
-        {
-            let mut said = inner.said.lock().unwrap_or_else(PoisonError::into_inner);
-            match said.get(what) {
-                Some(last) if now < *last + AGAIN => return,
-                _ => said.insert(what.to_owned(), now),
-            };
-        }
+        let named = inner
+            .said
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .now(what, why.is_some(), Instant::now());
+        let Some(what) = named else { return };
         (inner.listener)(Event::Slow {
             what: what.to_owned(),
             why,
@@ -183,5 +228,23 @@ pub(crate) mod tests {
         };
         futures::future::join_all([wait(), wait(), wait()]).await;
         assert_eq!(heard.lock().unwrap().len(), 1);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn of_many_without_an_answer_three_are_named() {
+        let (teller, heard) = ear();
+        let wait = |what: String| {
+            let teller = &teller;
+            async move {
+                let told = teller.about(what);
+                told.during(tokio::time::sleep(Duration::from_secs(20)))
+                    .await;
+            }
+        };
+        let waits = (0..40).map(|number| wait(format!("read {number}")));
+        futures::future::join_all(waits).await;
+        let heard = heard.lock().unwrap();
+        assert_eq!(heard.len(), 4, "{heard:#?}");
+        assert_eq!(heard[3], "other requests: no answer (5 s)");
     }
 }
