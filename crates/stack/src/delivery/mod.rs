@@ -174,7 +174,7 @@ impl Delivery {
         };
         let mut spec = versioned_bucket("artifacts", name, tls_only, vec![expire], declare);
         spec.encryption = Some(encrypted(&key));
-        spec.logging = declare.access_logs("artifacts");
+        spec.logging = Some(declare.access_logs("artifacts"));
         spec.force_destroy = true;
         let artifacts = declare.add("artifacts", &spec)?;
         let log_days = self

@@ -229,7 +229,7 @@ fn keeps(declare: &mut Declare<'_>) -> Checked<Keeps> {
     };
     let mut spec = versioned_bucket("backups", name, tls_only, vec![expire], declare);
     spec.encryption = Some(encrypted(&key));
-    spec.logging = declare.access_logs("backups");
+    spec.logging = Some(declare.access_logs("backups"));
     spec.force_destroy = !declare.protects();
     let backups = declare.add("backups", &spec)?;
     Ok(Keeps {

@@ -80,7 +80,7 @@ fn bucket(
     ];
     let mut spec = versioned_bucket("runner.bucket", name, policy, rules, declare);
     spec.encryption = Some(encrypted(key));
-    spec.logging = declare.access_logs("runner");
+    spec.logging = Some(declare.access_logs("runner"));
     spec.force_destroy = true;
     declare.add("runner.bucket", &spec)
 }
