@@ -8,6 +8,7 @@ pub mod auto_mode;
 pub mod cluster;
 mod cluster_versions;
 mod codes;
+pub mod eviction;
 pub mod fargate_profile;
 mod generations;
 mod insights;
@@ -18,6 +19,7 @@ pub mod pod_identity_association;
 pub mod readiness;
 pub(crate) mod releases;
 pub mod rollback;
+pub mod stages;
 pub(crate) mod updates;
 
 pub(crate) use codes::CODES;

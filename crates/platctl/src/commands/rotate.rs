@@ -2,12 +2,13 @@
 
 use std::path::Path;
 
+use platctl_aws::eks::eviction::Force;
 use platctl_aws::iam::rotation::{Progress, begin, finish};
 use platctl_engine::select::Selection;
 use platctl_engine::state::State;
 use platctl_engine::{Address, Id};
 
-use super::apply;
+use super::apply::{self, How};
 use crate::cli::{Consent, Global};
 use crate::cloud::{Site, load};
 use crate::error::CliError;
@@ -55,7 +56,12 @@ pub(crate) async fn run(
             targets: users,
             ..Selection::default()
         };
-        let exit = apply::part(path, consent, selection, global).await?;
+        let how = How {
+            consent,
+            selection,
+            force: &Force::default(),
+        };
+        let exit = apply::part(path, how, global).await?;
         if exit != Exit::Done {
             let next =
                 "The previous credential still works. To continue, run the same command again.";
