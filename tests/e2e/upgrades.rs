@@ -475,3 +475,43 @@ fn a_version_of_an_add_on_that_is_stated_stays() {
         .expect(0);
     assert_eq!(places(&world, "UpdateAddon").len(), 5);
 }
+
+/// A cluster whose nodes have the policy of the plugin that gives pods their addresses, as older versions of platctl made
+/// it: at no moment is there neither that nor the plugin's own role.
+#[test]
+fn the_policy_leaves_the_nodes_after_the_add_on_has_a_role() {
+    let world = World::new();
+    world.file(
+        "up.yaml",
+        "stack: up\nregion: eu-west-1\n\
+         network: {availability_zones: 2, nat: single, endpoints: [], flow_logs: false}\n\
+         cluster:\n  addons: {eks-pod-identity-agent: false, aws-ebs-csi-driver: false}\n",
+    );
+    world.platctl("apply up.yaml --yes").expect(0);
+    world.control().clear_calls().unwrap();
+    let set = "--set cluster.addons.eks-pod-identity-agent=true";
+    let plan = world.platctl(&format!("plan up.yaml {set}")).expect(0);
+    assert!(
+        plan.stdout.contains("+/- cluster.policy.cni"),
+        "{}",
+        plan.stdout
+    );
+    world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(0);
+    let attached = places(&world, "AttachRolePolicy");
+    let associated = places(&world, "CreatePodIdentityAssociation");
+    let moved = places(&world, "UpdateAddon");
+    let detached = places(&world, "DetachRolePolicy");
+    assert_eq!((attached.len(), associated.len()), (1, 1));
+    assert_eq!((moved.len(), detached.len()), (1, 1));
+    assert!(attached[0] < associated[0], "the role may do it first");
+    assert!(
+        associated[0] < moved[0],
+        "its pods start anew with the role"
+    );
+    assert!(moved[0] < detached[0], "and only then the nodes lose it");
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
+}

@@ -3,6 +3,7 @@
 mod audit;
 mod catalog;
 mod errors;
+mod identities;
 mod network;
 mod nodes;
 mod overrides;
