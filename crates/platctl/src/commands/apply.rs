@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platctl_aws::eks::eviction::Force;
+use platctl_aws::rds::support;
 use platctl_engine::execute::{Options, Outcome};
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
@@ -99,6 +100,7 @@ async fn apply_stack(
     let mut graph = site.graph(&stack, Some(&state)).await?;
     how.force.mark(&mut graph)?;
     render::warnings(&endings(&graph, OffsetDateTime::now_utc().date()), global);
+    let databases = support::databases(&graph);
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
         let request = Request {
@@ -108,7 +110,12 @@ async fn apply_stack(
             selection: how.selection,
             read_options: site.read_options(session.is_doubtful()),
         };
-        let prepared = prepare(request, session.state(), &*site.aws).await?;
+        let (prepared, told) = tokio::join!(
+            prepare(request, session.state(), &*site.aws),
+            support::endings(&site.aws, &databases)
+        );
+        render::warnings(&told, global);
+        let prepared = prepared?;
         let question = "Do you want to apply these changes?";
         converge(
             &site,
