@@ -14,6 +14,7 @@ mod generations;
 mod insights;
 mod karpenter;
 pub mod node_group;
+pub mod node_versions;
 mod nodes_missing;
 pub mod pod_identity_association;
 pub mod readiness;

@@ -9,14 +9,13 @@ use platctl_engine::{Address, Class, CloudError, CloudResult};
 
 use super::addon::CHOSEN_FOR;
 use super::addon_versions::{self, Installed};
+use super::node_versions::{Nodes, newer};
 use super::readiness::version;
-use super::tags_of;
 use super::updates::{self, Subject};
 use crate::Cloud;
-use crate::bounded::try_join_all;
-use crate::errors::{Ask, Asked};
+use crate::errors::Ask;
 use crate::poll::until;
-use crate::versions::{is_later, kubernetes};
+use crate::versions::kubernetes;
 
 /// How often an update is looked at, and for how long: nodes go one after another.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -34,15 +33,6 @@ pub struct Rollback {
     /// The add-ons whose versions do not support that version, kube-proxy above all, and the versions that they get: EKS
     /// takes no cluster back before.
     pub add_ons: Vec<(String, String)>,
-}
-
-/// A node group whose nodes go back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nodes {
-    /// Its name in EKS.
-    pub name: String,
-    /// Where it stands in its stack, as its tags say.
-    pub address: Option<Address>,
 }
 
 /// For how long EKS takes a cluster back, from the end of the upgrade on. That is within a day of its beginning.
@@ -121,31 +111,6 @@ fn refused(last: Option<&Update>, from: &str, now: i64) -> Option<String> {
 }
 
 const OPERATION: &str = "eks:UpdateClusterVersion";
-
-/// The node groups with nodes that are newer than a version.
-async fn newer(cloud: &Cloud, cluster: &str, version: &str) -> CloudResult<Vec<Nodes>> {
-    let list = cloud.eks.list_nodegroups().cluster_name(cluster);
-    let names: Result<Vec<_>, _> = list.into_paginator().items().send().collect().await;
-    let names = names.asked()?;
-    let read = names.iter().map(|name| async move {
-        let call = cloud.eks.describe_nodegroup().cluster_name(cluster);
-        call.nodegroup_name(name).send().ask().await
-    });
-    let groups = try_join_all(read).await?;
-    let is_newer = |group: &aws_sdk_eks::types::Nodegroup| {
-        group.version().is_some_and(|own| is_later(own, version))
-    };
-    let groups = groups.iter().filter_map(|answer| answer.nodegroup());
-    let groups = groups.filter(|group| is_newer(group));
-    let nodes = |group: &aws_sdk_eks::types::Nodegroup| {
-        let (_, owner) = tags_of(group.tags());
-        Some(Nodes {
-            name: group.nodegroup_name()?.to_owned(),
-            address: owner.and_then(|owner| owner.address.parse().ok()),
-        })
-    };
-    Ok(groups.filter_map(nodes).collect())
-}
 
 /// The add-ons whose versions do not support a version of Kubernetes, and EKS's default there.
 async fn unfit(

@@ -33,10 +33,8 @@ pub fn stages(graph: &Graph, cluster: &Address) -> Vec<Stage> {
         .collect();
     let is_group = |node: &Node| node.kind == NodeGroup::NAME;
     let on_nodes = |needs: &BTreeSet<Address>| {
-        let kinds = needs
-            .iter()
-            .filter_map(|address| graph.get(address.as_str()));
-        kinds.into_iter().any(|entry| is_group(&entry.node))
+        let mut entries = needs.iter().filter_map(|at| graph.get(at.as_str()));
+        entries.any(|entry| is_group(&entry.node))
     };
     let of = |wanted: &dyn Fn(&Node, &BTreeSet<Address>) -> bool| {
         let fit = parts.iter().filter(|(node, needs)| wanted(node, needs));
@@ -54,8 +52,8 @@ pub fn stages(graph: &Graph, cluster: &Address) -> Vec<Stage> {
             of(&|node, needs| !is_group(node) && on_nodes(needs)),
         ),
     ];
-    let stages = stages.into_iter();
     stages
+        .into_iter()
         .filter(|(_, targets)| !targets.is_empty())
         .map(|(what, targets)| Stage { what, targets })
         .collect()

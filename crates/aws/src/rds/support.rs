@@ -107,7 +107,7 @@ async fn ending(cloud: &Cloud, database: &Database, now: DateTime) -> CloudResul
     let found = call_with_retries(&cloud.teller, what, ask).await?;
     let versions = found.db_major_engine_versions().iter();
     let lifecycles: Vec<&SupportedEngineLifecycle> = versions
-        .filter(|one| one.major_engine_version() == Some(major))
+        .filter(|one| one.major_engine_version() == Some(major.as_str()))
         .flat_map(|one| one.supported_engine_lifecycles())
         .collect();
     let told = tell(&format!("{engine} {major}"), &lifecycles, now);

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use platctl_aws::eks::eviction::Force;
+use platctl_aws::eks::node_versions::{Nodes, older};
 use platctl_aws::eks::readiness::{Finding, offered, readiness, version};
 use platctl_aws::eks::stages::{Stage, cluster_of, is_unfinished, stages, way};
 use platctl_engine::Address;
@@ -62,15 +63,13 @@ pub(crate) async fn run(path: &Path, wish: &Wish<'_>, global: &Global) -> Result
         ))
     })?;
     let versions = way(&live, wish.to).map_err(CliError::other)?;
-    // With a version that the file no longer allows, nothing can be continued: the next version may be allowed.
-    let (begun, _) = upgrade.planned(&live).await;
-    let left = begun.filter(|planned| planned.unfinished);
-    if versions.is_empty() && left.is_none() {
+    let left = upgrade.left(&live).await?;
+    if versions.is_empty() && left.is_empty() {
         show(&upgrade.report((&live, &live), &[]), global);
         return Ok(Exit::Done);
     }
-    if let Some(planned) = left {
-        let exit = upgrade.finish(&live, &planned).await?;
+    if !left.is_empty() {
+        let exit = upgrade.finish(&live, &left).await?;
         if exit != Exit::Done || wish.dry_run {
             return Ok(exit);
         }
@@ -177,17 +176,41 @@ impl<'a> Upgrade<'a> {
         }
     }
 
-    /// What the last run did not come to: the parts that are older than the control plane.
-    async fn finish(&self, live: &str, planned: &Planned) -> Result<Exit, CliError> {
+    /// The stages to go through again, where an upgrade was cut off after the control plane: what was last applied, or
+    /// the nodes, are older than that.
+    async fn left(&self, live: &str) -> Result<Vec<Stage>, CliError> {
+        // With a version that the file no longer allows, nothing can be continued: the next version may be allowed.
+        let (Some(planned), _) = self.planned(live).await else {
+            return Ok(Vec::new());
+        };
+        let cloud = self.site.aws.cloud(&self.region);
+        let old = older(&cloud, &self.cluster, live).await?;
+        let targets: Vec<&Address> = planned.stages.iter().flat_map(|one| &one.targets).collect();
+        let ours = |nodes: &Nodes| {
+            nodes
+                .address
+                .as_ref()
+                .is_some_and(|at| targets.contains(&at))
+        };
+        Ok(match planned.unfinished || old.iter().any(ours) {
+            true => planned.stages,
+            false => Vec::new(),
+        })
+    }
+
+    /// What the last run did not come to.
+    async fn finish(&self, live: &str, stages: &[Stage]) -> Result<Exit, CliError> {
         let text = format!(
             "Cluster {} has Kubernetes {live}, but not all of its add-ons and nodes do: the upgrade is continued.",
             self.cluster
         );
         render::line(&text, self.global);
         if self.wish.dry_run {
+            let text = "Nothing was changed. To continue, run the same command without --dry-run.";
+            render::line(text, self.global);
             return Ok(Exit::Done);
         }
-        self.carry_out(live, &planned.stages, None).await
+        self.carry_out(live, stages, None).await
     }
 
     /// Asks what stands in the way of one step; answers its stages.

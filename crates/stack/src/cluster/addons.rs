@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use platctl_aws::eks::addon::Addon;
 use platctl_aws::eks::cluster::{self, Cluster as EksCluster};
 use platctl_aws::eks::node_group::NodeGroup;
-use platctl_aws::eks::pod_identity_association::PodIdentityAssociation;
+use platctl_aws::eks::pod_identity_association::{self, PodIdentityAssociation};
 use platctl_aws::iam::policy_attachment::PolicyAttachment;
 use platctl_aws::iam::role::{self, Role};
 use platctl_engine::{Address, Handle};
@@ -272,16 +272,17 @@ fn identity(
     (role, policy): (&Handle<Role>, &Handle<PolicyAttachment>),
     declare: &mut Declare<'_>,
 ) -> Checked<Handle<PodIdentityAssociation>> {
-    declare.make_after(
-        &format!("pod_identity.{name}"),
-        json!({
-            "cluster_name": cluster.json(cluster::out::NAME),
-            "namespace": NAMESPACE,
-            "service_account": account,
-            "role_arn": role.json(role::out::ARN),
-        }),
-        &[policy.address()],
-    )
+    let address = format!("pod_identity.{name}");
+    let spec = pod_identity_association::Spec {
+        cluster_name: cluster.get(cluster::out::NAME),
+        namespace: NAMESPACE.to_owned(),
+        service_account: account.to_owned(),
+        role_arn: role.get(role::out::ARN),
+        target_role_arn: None,
+        disable_session_tags: false,
+        tags: declare.tags(&address),
+    };
+    declare.add_after(&address, &spec, &[policy.address()])
 }
 
 fn merge(into: &mut Value, more: Value) {
