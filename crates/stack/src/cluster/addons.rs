@@ -282,7 +282,7 @@ fn identity(
         disable_session_tags: false,
         tags: declare.tags(&address),
     };
-    declare.add_after(&address, &spec, &[policy.address()])
+    declare.add_after::<PodIdentityAssociation>(&address, &spec, &[policy.address()])
 }
 
 fn merge(into: &mut Value, more: Value) {

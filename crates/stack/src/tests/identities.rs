@@ -35,8 +35,8 @@ fn role(address: &str) -> Value {
 
 #[test]
 fn what_gives_pods_their_addresses_has_a_role_of_its_own() {
-    for set in [&[][..], &[KARPENTER]] {
-        let nodes = of(set);
+    for set in [vec![], vec![KARPENTER]] {
+        let nodes = of(&set);
         assert_eq!(holders(&nodes), [role("cluster.cni_role")], "{set:?}");
         let identity = &find(&nodes, "cluster.pod_identity.cni").spec;
         assert_eq!(identity["service_account"], "aws-node");
