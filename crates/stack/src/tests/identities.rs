@@ -3,6 +3,7 @@
 use platctl_engine::graph::Node;
 use serde_json::{Value, json};
 
+use super::security::statements;
 use super::{load, nodes};
 
 const PROD: &str = include_str!("../../../../stacks/prod.yaml");
@@ -41,7 +42,7 @@ fn what_gives_pods_their_addresses_has_a_role_of_its_own() {
         let identity = &find(&nodes, "cluster.pod_identity.cni").spec;
         assert_eq!(identity["service_account"], "aws-node");
         let trust = &find(&nodes, "cluster.cni_role").spec["assume_role_policy_document"];
-        let names = &trust["Statement"][0]["Condition"]["StringEquals"];
+        let names = &statements(trust)[0]["Condition"]["StringEquals"];
         assert_eq!(
             names["aws:RequestTag/kubernetes-service-account"],
             "aws-node"
