@@ -203,9 +203,17 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
         "{}",
         plan.stdout
     );
-    world
-        .platctl(&format!("apply up.yaml --yes {set}"))
+    let ended = world
+        .platctl("upgrade up.yaml --to 1.35 --yes --cluster-access direct")
         .expect(0);
+    for said in [
+        "Kubernetes 1.35, step 1 of 4: control plane",
+        "Kubernetes 1.35, step 3 of 4: nodes",
+        "Cluster up-cluster has Kubernetes 1.35. In up.yaml:5, change `version: ",
+        "run `platctl rollback up`",
+    ] {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
 
     let control_plane = places(&world, "UpdateClusterVersion");
     let (add_ons, nodes) = (
@@ -253,6 +261,38 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
         .platctl(&format!("apply up.yaml --yes {set}"))
         .expect(0);
     assert_eq!(addon("kube-proxy").await, "v1.35.0-eksbuild.2");
+
+    // An upgrade that is killed before the nodes is continued there.
+    let control = world.control();
+    let upgraded = places(&world, "UpdateClusterVersion").len();
+    control
+        .hold_first("eks:UpdateNodegroupVersion", Moment::Before)
+        .unwrap();
+    let line = "upgrade up.yaml --to 1.36 --yes --cluster-access direct";
+    let mut run = world.spawn(line);
+    let held = (0..5).find_map(|_| control.held(Duration::from_secs(20)).unwrap());
+    assert_eq!(held.unwrap().operation, "eks:UpdateNodegroupVersion");
+    run.kill().unwrap();
+    run.wait().unwrap();
+    control.release(true).unwrap();
+    let ended = world.platctl(line).expect(0);
+    assert!(
+        ended.stdout.contains("the upgrade is continued"),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(group(&world, "general").await.version(), Some("1.36"));
+    assert_eq!(
+        places(&world, "UpdateClusterVersion").len(),
+        upgraded + 1,
+        "the control plane was done"
+    );
+    let ended = world.platctl(line).expect(0);
+    assert!(
+        ended.stdout.contains("already has Kubernetes 1.36"),
+        "{}",
+        ended.stdout
+    );
 }
 
 #[test]
@@ -280,20 +320,28 @@ fn what_eks_would_refuse_is_refused_by_the_plan() {
 /// `platctl upgrade` against a cluster of 1.34.
 fn says_what_is_in_the_way(world: &World) {
     let upgrade = |to: &str, code| {
-        let line = format!("upgrade up.yaml --to {to} --cluster-access direct");
+        let line = format!("upgrade up.yaml --to {to} --dry-run --cluster-access direct");
         world.platctl(&line).expect(code).stdout
     };
-    let said = upgrade("1.35", 0);
-    assert!(said.contains("In up.yaml:5, change `version: "), "{said}");
-    assert!(said.contains("to `version: \"1.35\"`."), "{said}");
-    assert!(said.contains("Run `platctl apply up.yaml`."), "{said}");
-    assert!(said.contains("run `platctl rollback STACK`"), "{said}");
+    let said = upgrade("1.36", 0);
+    for part in [
+        "from Kubernetes 1.34 to 1.35",
+        "1. control plane: cluster.cluster",
+        "3. nodes: cluster.node_group.general",
+        "Then, after the same checks, in the same steps to Kubernetes 1.36.",
+        "Nothing was changed.",
+    ] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
     assert!(
         !said.contains("Warnings:"),
         "every add-on supports both: {said}"
     );
-    let said = upgrade("1.36", 1);
-    assert!(said.contains("Set the version to 1.35 and apply"), "{said}");
+    let said = upgrade("1.99", 1);
+    assert!(said.contains("EKS offers no Kubernetes 1."), "{said}");
+    let back = "upgrade up.yaml --to 1.33 --dry-run --cluster-access direct";
+    let said = world.platctl(back).expect(1).stderr;
+    assert!(said.contains("platctl rollback STACK"), "{said}");
     assert!(upgrade("1.34", 0).contains("already has Kubernetes 1.34"));
     let removed = "An API is called that is removed";
     world
@@ -302,10 +350,7 @@ fn says_what_is_in_the_way(world: &World) {
         .unwrap();
     let said = upgrade("1.35", 1);
     assert!(said.contains("These issues block the upgrade"), "{said}");
-    assert!(
-        said.contains(removed) && !said.contains("To upgrade:"),
-        "{said}"
-    );
+    assert!(said.contains(removed) && !said.contains("Steps:"), "{said}");
 }
 
 /// `platctl kubeconfig`, and the token that kubectl asks for.
@@ -366,12 +411,28 @@ async fn an_update_that_eks_gave_up_is_told_and_not_repeated() {
         said.contains("PodEvictionFailure: Reached max retries"),
         "{said}"
     );
-    assert!(said.contains("`force_update`"), "{said}");
+    assert!(
+        said.contains("--force-evict cluster.node_group.general"),
+        "{said}"
+    );
+    assert!(said.contains("run `kubectl get pdb -A`"), "{said}");
     assert_eq!(places(&world, "UpdateNodegroupVersion").len(), 1);
+    let wrong = world
+        .platctl(&format!(
+            "apply up.yaml --yes {set} --force-evict cluster.cluster"
+        ))
+        .expect(1);
+    assert!(
+        wrong
+            .stderr
+            .contains("Specify one of cluster.node_group.general"),
+        "{}",
+        wrong.stderr
+    );
     fail();
     world
         .platctl(&format!(
-            "apply up.yaml --yes {set} --set cluster.node_groups.general.force_update=true"
+            "apply up.yaml --yes {set} --force-evict cluster.node_group.general"
         ))
         .expect(0);
     world
@@ -413,4 +474,44 @@ fn a_version_of_an_add_on_that_is_stated_stays() {
         .platctl("apply up.yaml --yes --set cluster.version='1.35'")
         .expect(0);
     assert_eq!(places(&world, "UpdateAddon").len(), 5);
+}
+
+/// A cluster whose nodes have the policy of the plugin that gives pods their addresses, as older versions of platctl made
+/// it: at no moment is there neither that nor the plugin's own role.
+#[test]
+fn the_policy_leaves_the_nodes_after_the_add_on_has_a_role() {
+    let world = World::new();
+    world.file(
+        "up.yaml",
+        "stack: up\nregion: eu-west-1\n\
+         network: {availability_zones: 2, nat: single, endpoints: [], flow_logs: false}\n\
+         cluster:\n  addons: {eks-pod-identity-agent: false, aws-ebs-csi-driver: false}\n",
+    );
+    world.platctl("apply up.yaml --yes").expect(0);
+    world.control().clear_calls().unwrap();
+    let set = "--set cluster.addons.eks-pod-identity-agent=true";
+    let plan = world.platctl(&format!("plan up.yaml {set}")).expect(0);
+    assert!(
+        plan.stdout.contains("+/- cluster.policy.cni"),
+        "{}",
+        plan.stdout
+    );
+    world
+        .platctl(&format!("apply up.yaml --yes {set}"))
+        .expect(0);
+    let attached = places(&world, "AttachRolePolicy");
+    let associated = places(&world, "CreatePodIdentityAssociation");
+    let moved = places(&world, "UpdateAddon");
+    let detached = places(&world, "DetachRolePolicy");
+    assert_eq!((attached.len(), associated.len()), (1, 1));
+    assert_eq!((moved.len(), detached.len()), (1, 1));
+    assert!(attached[0] < associated[0], "the role may do it first");
+    assert!(
+        associated[0] < moved[0],
+        "its pods start anew with the role"
+    );
+    assert!(moved[0] < detached[0], "and only then the nodes lose it");
+    world
+        .platctl(&format!("plan up.yaml --detailed-exitcode {set}"))
+        .expect(0);
 }

@@ -466,3 +466,26 @@ def test_what_karpenter_launched_is_found_by_both_of_its_tags(aws):
     assert aws.ec2.describe_instances(Filters=of_both + states)["Reservations"] == []
     templates = aws.ec2.describe_launch_templates(Filters=of_both)["LaunchTemplates"]
     assert [template["LaunchTemplateName"] for template in templates] == ["its"]
+
+
+def test_nodes_whose_pods_get_no_addresses_fail(aws):
+    _, subnets = eks_cluster(aws)
+    aws.eks.create_addon(clusterName="one", addonName="vpc-cni")
+    arn = role(aws, "ec2.amazonaws.com", "nodes")
+    worker = "arn:aws:iam::aws:policy/AmazonEKSWorkerNodePolicy"
+    aws.iam.attach_role_policy(RoleName="nodes", PolicyArn=worker)
+    wish = {"clusterName": "one", "nodeRole": arn, "subnets": subnets}
+    aws.eks.create_nodegroup(nodegroupName="bare", **wish)
+    made = nodes(aws, "bare")
+    assert made["status"] == "CREATE_FAILED"
+    assert made["health"]["issues"][0]["code"] == "NodeCreationFailure"
+    # A role of the plugin's own, or the policy on the role of the nodes.
+    own = {"namespace": "kube-system", "serviceAccount": "aws-node"}
+    plugin = role(aws, "pods.eks.amazonaws.com", "plugin")
+    found = aws.eks.create_pod_identity_association(clusterName="one", roleArn=plugin, **own)["association"]
+    aws.eks.create_nodegroup(nodegroupName="associated", **wish)
+    assert nodes(aws, "associated")["status"] == "ACTIVE"
+    aws.eks.delete_pod_identity_association(clusterName="one", associationId=found["associationId"])
+    aws.iam.attach_role_policy(RoleName="nodes", PolicyArn="arn:aws:iam::aws:policy/AmazonEKS_CNI_Policy")
+    aws.eks.create_nodegroup(nodegroupName="attached", **wish)
+    assert nodes(aws, "attached")["status"] == "ACTIVE"

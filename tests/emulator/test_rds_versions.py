@@ -32,6 +32,20 @@ def test_versions_and_what_each_can_become(aws):
     assert not {"16.4", "16.6", "15.10", "15.15"} & set(targets)
 
 
+def test_support_of_a_major(aws):
+    ask = {"Engine": "aurora-postgresql", "MajorEngineVersion": "13"}
+    [found] = aws.rds.describe_db_major_engine_versions(**ask)["DBMajorEngineVersions"]
+    ends = {
+        one["LifecycleSupportName"]: one["LifecycleSupportEndDate"].date().isoformat()
+        for one in found["SupportedEngineLifecycles"]
+    }
+    assert ends == {
+        "open-source-rds-standard-support": "2026-02-28",
+        "open-source-rds-extended-support": "2029-02-28",
+    }
+    assert aws.rds.describe_db_major_engine_versions(Engine="mariadb")["DBMajorEngineVersions"] == []
+
+
 def test_versions_of_a_major(aws):
     found = aws.rds.describe_db_engine_versions(Engine="aurora-postgresql", EngineVersion="17")["DBEngineVersions"]
     assert found and all(one["EngineVersion"].startswith("17.") for one in found)

@@ -180,6 +180,15 @@ impl Graph {
             .and_then(|index| self.entries.node_weight(*index))
     }
 
+    /// Sets a field of a declared spec, for this run. The value is no reference: edges are made when the graph is.
+    pub fn set_field(&mut self, address: &Address, field: &str, value: Value) {
+        let index = self.index.get(address);
+        let entry = index.and_then(|index| self.entries.node_weight_mut(*index));
+        if let Some(Value::Object(spec)) = entry.map(|entry| &mut entry.node.spec) {
+            spec.insert(field.to_owned(), value);
+        }
+    }
+
     /// All resources, producers before consumers, otherwise as declared.
     pub fn in_order(&self) -> impl DoubleEndedIterator<Item = &Entry> {
         self.order

@@ -29,7 +29,9 @@ pub struct Selection {
     pub only: Vec<String>,
 }
 
-pub(crate) fn matches(pattern: &str, address: &Address) -> bool {
+/// Whether a pattern names an address: it stands for itself and for everything below it.
+#[must_use]
+pub fn matches(pattern: &str, address: &Address) -> bool {
     let rest = address.as_str().strip_prefix(pattern);
     rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.') || rest.starts_with('['))
 }

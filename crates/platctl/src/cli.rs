@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use platctl_aws::eks::eviction::Force;
 use platctl_engine::execute::Detach;
 use platctl_engine::planner::DataLoss;
 
@@ -234,6 +235,21 @@ impl Data {
     }
 }
 
+/// Whose nodes are replaced in spite of PodDisruptionBudgets.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct Evict {
+    /// If a PodDisruptionBudget does not allow pods to be evicted, replace the nodes of this node group, and of all
+    /// node groups below this address, in spite of it (can be repeated)
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) force_evict: Vec<String>,
+}
+
+impl Evict {
+    pub(crate) fn force(&self) -> Force {
+        Force(self.force_evict.clone())
+    }
+}
+
 /// Which part of the stack.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct Part {
@@ -323,6 +339,8 @@ pub(crate) enum Command {
         #[command(flatten)]
         consent: Consent,
         #[command(flatten)]
+        evict: Evict,
+        #[command(flatten)]
         part: Part,
         #[command(flatten)]
         anew: Anew,
@@ -405,6 +423,8 @@ pub(crate) enum Command {
         /// The address of the cluster
         #[arg(default_value = "cluster")]
         address: String,
+        #[command(flatten)]
+        evict: Evict,
         /// Skip the confirmation prompt
         #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
         yes: bool,
@@ -428,13 +448,20 @@ pub(crate) enum Command {
         #[command(flatten)]
         release: Release,
     },
-    /// Show what blocks an upgrade of Kubernetes, and the steps of the upgrade; changes nothing
+    /// Upgrade Kubernetes, one minor version at a time, after showing what blocks the upgrade; run again to continue
     Upgrade {
         /// The stack file
         stack: PathBuf,
         /// The Kubernetes version, such as 1.35
         #[arg(long, value_name = "VERSION")]
         to: String,
+        /// Show what blocks the upgrade, and its steps, and change nothing
+        #[arg(long)]
+        dry_run: bool,
+        #[command(flatten)]
+        evict: Evict,
+        #[command(flatten)]
+        consent: Consent,
     },
     /// Add the stack's cluster to a kubeconfig file, for kubectl and other tools
     Kubeconfig {

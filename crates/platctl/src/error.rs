@@ -28,6 +28,8 @@ pub(crate) enum CliError {
     #[error("the task failed: {0}")]
     Runner(CloudError),
     #[error(transparent)]
+    NoNodeGroup(#[from] platctl_aws::eks::eviction::NoNodeGroup),
+    #[error(transparent)]
     NotBegun(#[from] NotBegun),
     #[error("the plan cannot be applied")]
     Refused {

@@ -124,7 +124,20 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ("rotate", &[("", "rotate stacks/prod.yaml")]),
     ("promote", &[("", "promote prod backend")]),
     ("abort", &[("", "abort prod backend")]),
-    ("upgrade", &[("", "upgrade stacks/prod.yaml --to 1.35")]),
+    (
+        "upgrade",
+        &[
+            (
+                "Show what blocks the upgrade",
+                "upgrade stacks/prod.yaml --to 1.36 --dry-run",
+            ),
+            ("", "upgrade stacks/prod.yaml --to 1.36"),
+            (
+                "In spite of PodDisruptionBudgets",
+                "upgrade stacks/prod.yaml --to 1.36 --force-evict cluster.node_group.general",
+            ),
+        ],
+    ),
     (
         "kubeconfig",
         &[

@@ -126,7 +126,10 @@ impl<'a> Platform<'a> {
             return Err(vec![fault.help("declare `gitops: {}`")]);
         }
         let mut declare = self.begin("cluster", made);
-        made.cluster = Some(cluster.declare(self.network_for("cluster", made)?, &mut declare)?);
+        let gitops = self.file.gitops.as_ref();
+        let bootstraps = gitops.is_some_and(|gitops| gitops.bootstrap != Some(false));
+        let network = self.network_for("cluster", made)?;
+        made.cluster = Some(cluster.declare(network, bootstraps, &mut declare)?);
         Ok(declare.finish())
     }
 

@@ -4,6 +4,7 @@ mod audit;
 mod catalog;
 mod errors;
 mod idle;
+mod identities;
 mod network;
 mod nodes;
 mod overrides;

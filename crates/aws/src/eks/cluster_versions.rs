@@ -45,7 +45,7 @@ pub(super) fn one_step(live: &str, desired: &str) -> Result<(), String> {
             Err(format!(
                 "cannot be raised to {desired} at once: the cluster has Kubernetes {live}, which can be upgraded by one \
              minor version at a time. Set the version to {major}.{} and apply, so that add-ons and nodes are upgraded \
-             too; repeat up to {desired}",
+             too; repeat up to {desired}. To do all of this step by step, run `platctl upgrade FILE --to {desired}`",
                 from + 1
             ))
         }

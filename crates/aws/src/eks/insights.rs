@@ -39,9 +39,9 @@ pub(super) async fn allow_upgrade(cloud: &Cloud, cluster: &str, version: &str) -
         return Ok(());
     }
     let message = format!(
-        "EKS upgrade insights report that {cluster} is not ready for Kubernetes {version}; nothing was \
-         upgraded. {}. For details, run `aws eks list-insights --cluster-name {cluster}`; EKS refreshes \
-         insights within a day after you fix an issue",
+        "EKS upgrade insights report that {cluster} is not ready for Kubernetes {version}; nothing was upgraded. {}. \
+         For details, and to refresh the insights after you have fixed it, run `platctl upgrade FILE --to {version} \
+         --dry-run`",
         against.join("; ")
     );
     Err(CloudError::new(

@@ -133,7 +133,7 @@ pub struct Spec<S: Stage = Resolved> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_unavailable_percentage: Option<i32>,
     /// Whether an update that replaces the nodes goes on where a pod disruption budget does not let pods go. Default:
-    /// `false`, and such an update fails. Used in updates only.
+    /// `false`, and such an update fails. Used in updates only. For one run, use `--force-evict ADDRESS`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub force_update_enabled: Option<bool>,
     /// Tags to assign to the node group.
@@ -362,10 +362,10 @@ async fn configure(
 }
 
 fn subject(live: &Live<NodeGroup>) -> Subject<'_> {
-    let node_group = Some(live.outputs.nodegroup_name.as_str());
     Subject {
         cluster: &live.spec.cluster_name,
-        node_group,
+        node_group: Some(live.outputs.nodegroup_name.as_str()),
+        address: live.owner.as_ref().map(|owner| owner.address.as_str()),
         ..Subject::default()
     }
 }

@@ -7,7 +7,7 @@ use aws_sdk_eks::types::{
     Category, Insight, InsightStatusValue, InsightsFilter, InsightsRefreshStatus,
 };
 use platctl_engine::retry::call_with_retries;
-use platctl_engine::{Class, CloudResult};
+use platctl_engine::{Class, CloudResult, SpecError};
 
 use super::addon_versions::{self, Installed};
 use super::cluster_versions;
@@ -72,23 +72,26 @@ pub async fn version(cloud: &Cloud, cluster: &str) -> CloudResult<Option<String>
     }
 }
 
-/// What speaks against an upgrade. `pinned` are the versions of add-ons that the stack file states.
+/// What there is to say of a version that EKS does not offer.
+///
+/// # Errors
+/// What EKS answers.
+pub async fn offered(cloud: &Cloud, version: &str) -> CloudResult<Option<Finding>> {
+    let faults = cluster_versions::offered(cloud, version).await?;
+    let finding = |fault: SpecError| Finding::blocking("Kubernetes version", fault.message);
+    Ok(faults.into_iter().next().map(finding))
+}
+
+/// What speaks against an upgrade to the next version. `pinned` are the versions of add-ons that the stack file states.
 ///
 /// # Errors
 /// What EKS answers.
 pub async fn readiness(
     cloud: &Cloud,
     cluster: &str,
-    (live, wanted): (&str, &str),
+    wanted: &str,
     pinned: &BTreeMap<String, String>,
 ) -> CloudResult<Vec<Finding>> {
-    if let Err(why) = cluster_versions::one_step(live, wanted) {
-        return Ok(vec![Finding::blocking("Kubernetes version", why)]);
-    }
-    let faults = cluster_versions::offered(cloud, wanted).await?;
-    if let Some(fault) = faults.into_iter().next() {
-        return Ok(vec![Finding::blocking("Kubernetes version", fault.message)]);
-    }
     let mut findings: Vec<Finding> = refresh(cloud, cluster).await.into_iter().collect();
     findings.extend(insights(cloud, cluster, wanted).await?);
     findings.extend(addons(cloud, cluster, wanted, pinned).await?);

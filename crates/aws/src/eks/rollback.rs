@@ -5,17 +5,17 @@ use std::time::{Duration, SystemTime};
 use aws_sdk_eks::types::{ResolveConflicts, Update, UpdateStatus, UpdateType};
 use aws_smithy_types::DateTime;
 use platctl_engine::retry::call_with_retries;
-use platctl_engine::{Class, CloudError, CloudResult};
+use platctl_engine::{Address, Class, CloudError, CloudResult};
 
 use super::addon::CHOSEN_FOR;
 use super::addon_versions::{self, Installed};
+use super::node_versions::{Nodes, newer};
 use super::readiness::version;
 use super::updates::{self, Subject};
 use crate::Cloud;
-use crate::bounded::try_join_all;
-use crate::errors::{Ask, Asked};
+use crate::errors::Ask;
 use crate::poll::until;
-use crate::versions::{is_later, kubernetes};
+use crate::versions::kubernetes;
 
 /// How often an update is looked at, and for how long: nodes go one after another.
 const PAUSE: Duration = Duration::from_secs(10);
@@ -29,7 +29,7 @@ pub struct Rollback {
     /// The version before, the only one to which EKS takes a cluster back.
     pub to: String,
     /// The node groups whose nodes are newer than that: nodes must not be newer than the cluster, so they go first.
-    pub node_groups: Vec<String>,
+    pub node_groups: Vec<Nodes>,
     /// The add-ons whose versions do not support that version, kube-proxy above all, and the versions that they get: EKS
     /// takes no cluster back before.
     pub add_ons: Vec<(String, String)>,
@@ -112,26 +112,6 @@ fn refused(last: Option<&Update>, from: &str, now: i64) -> Option<String> {
 
 const OPERATION: &str = "eks:UpdateClusterVersion";
 
-/// The node groups with nodes that are newer than a version.
-async fn newer(cloud: &Cloud, cluster: &str, version: &str) -> CloudResult<Vec<String>> {
-    let list = cloud.eks.list_nodegroups().cluster_name(cluster);
-    let names: Result<Vec<_>, _> = list.into_paginator().items().send().collect().await;
-    let names = names.asked()?;
-    let read = names.iter().map(|name| async move {
-        let call = cloud.eks.describe_nodegroup().cluster_name(cluster);
-        call.nodegroup_name(name).send().ask().await
-    });
-    let groups = try_join_all(read).await?;
-    let is_newer = |group: &aws_sdk_eks::types::Nodegroup| {
-        group.version().is_some_and(|own| is_later(own, version))
-    };
-    let groups = groups.iter().filter_map(|answer| answer.nodegroup());
-    let groups = groups.filter(|group| is_newer(group));
-    Ok(groups
-        .filter_map(|group| Some(group.nodegroup_name()?.to_owned()))
-        .collect())
-}
-
 /// The add-ons whose versions do not support a version of Kubernetes, and EKS's default there.
 async fn unfit(
     cloud: &Cloud,
@@ -182,22 +162,24 @@ pub async fn add_on(
     call.send().ask().await.map(drop)
 }
 
-/// Replaces the nodes of a group by ones of the version, and waits for it.
+/// Replaces the nodes of a group by ones of the version, and waits for it; with `force`, in spite of
+/// PodDisruptionBudgets.
 ///
 /// # Errors
 /// What EKS answers, and why it gave the update up.
 pub async fn node_group(
     cloud: &Cloud,
     cluster: &str,
-    name: &str,
-    version: &str,
+    nodes: &Nodes,
+    (version, force): (&str, bool),
 ) -> CloudResult<()> {
     let call = cloud.eks.update_nodegroup_version().cluster_name(cluster);
-    let call = call.nodegroup_name(name).version(version);
-    let begun = call.send().ask().await?;
+    let call = call.nodegroup_name(&nodes.name).version(version);
+    let begun = call.set_force(force.then_some(true)).send().ask().await?;
     let of = Subject {
         cluster,
-        node_group: Some(name),
+        node_group: Some(&nodes.name),
+        address: nodes.address.as_ref().map(Address::as_str),
         ..Subject::default()
     };
     ended(cloud, of, begun.update()).await
@@ -238,7 +220,7 @@ async fn until_ended(cloud: &Cloud, of: Subject<'_>, id: &str) -> CloudResult<()
         if status == Some(&UpdateStatus::Successful) {
             return Ok(Ok(()));
         }
-        match update.as_ref().and_then(updates::why) {
+        match update.as_ref().and_then(|update| updates::why(update, of)) {
             Some(why) => Err(CloudError::new(Class::Invalid, operation, why)),
             None => Ok(Err(())),
         }
@@ -264,6 +246,7 @@ mod tests {
     use aws_sdk_eks::operation::tag_resource::TagResourceOutput;
     use aws_sdk_eks::operation::update_addon::UpdateAddonOutput;
     use aws_sdk_eks::operation::update_cluster_version::UpdateClusterVersionOutput;
+    use aws_sdk_eks::operation::update_nodegroup_version::UpdateNodegroupVersionOutput;
     use aws_sdk_eks::types::{
         Addon, AddonInfo, AddonVersionInfo, Cluster, Compatibility, ErrorCode, ErrorDetail,
         Nodegroup,
@@ -380,6 +363,10 @@ mod tests {
                 .match_requests(move |request| request.nodegroup_name() == Some(name))
                 .then_output(move || {
                     let group = Nodegroup::builder().nodegroup_name(name).version(version);
+                    let group = group
+                        .tags("platctl:stack", "prod")
+                        .tags("platctl:address", "cluster.node_group.general")
+                        .tags("platctl:generation", "1");
                     DescribeNodegroupOutput::builder()
                         .nodegroup(group.build())
                         .build()
@@ -399,10 +386,56 @@ mod tests {
         let wanted = Rollback {
             from: "1.35".into(),
             to: "1.34".into(),
-            node_groups: vec!["new".into()],
+            node_groups: vec![nodes("new")],
             add_ons: vec![("kube-proxy".into(), "v1.34.0-eksbuild.2".into())],
         };
         assert_eq!(found, wanted);
+    }
+
+    fn nodes(name: &str) -> Nodes {
+        Nodes {
+            name: name.into(),
+            address: Some("cluster.node_group.general".parse().unwrap()),
+        }
+    }
+
+    /// A budget that lets no pod go is told with the flag that replaces the nodes all the same.
+    #[tokio::test(start_paused = true)]
+    async fn nodes_that_a_budget_keeps_are_replaced_by_force_only() {
+        let begin = |force: Option<bool>| {
+            mock!(aws_sdk_eks::Client::update_nodegroup_version)
+                .match_requests(move |request| request.force() == force)
+                .then_output(|| {
+                    let update = Update::builder().id("u").build();
+                    UpdateNodegroupVersionOutput::builder()
+                        .update(update)
+                        .build()
+                })
+        };
+        let (gently, by_force) = (begin(None), begin(Some(true)));
+        let failed = mock!(aws_sdk_eks::Client::describe_update).then_output(|| {
+            let error = ErrorDetail::builder()
+                .error_code(ErrorCode::PodEvictionFailure)
+                .error_message("Reached max retries while trying to evict pods");
+            let update = Update::builder().id("u").status(UpdateStatus::Failed);
+            let update = update.errors(error.build()).build();
+            DescribeUpdateOutput::builder().update(update).build()
+        });
+        let ended = ending(UpdateStatus::Successful);
+        let rules = [&gently, &failed, &by_force, &ended];
+        let eks = mock_client!(aws_sdk_eks, RuleMode::Sequential, &rules);
+        let cloud = Cloud {
+            eks: eks.into(),
+            ..cloud()
+        };
+        let error = node_group(&cloud, "prod", &nodes("general"), ("1.34", false))
+            .await
+            .unwrap_err();
+        let hint = "add `--force-evict cluster.node_group.general` to the command";
+        assert!(error.message.contains(hint), "{error}");
+        node_group(&cloud, "prod", &nodes("general"), ("1.34", true))
+            .await
+            .unwrap();
     }
 
     fn ending(status: UpdateStatus) -> Rule {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use aws_sdk_eks::types::{ErrorCode, Update, UpdateStatus};
+use aws_sdk_eks::types::{ErrorCode, ErrorDetail, Update, UpdateStatus};
 use platctl_engine::CloudResult;
 
 use crate::Cloud;
@@ -20,6 +20,8 @@ pub(super) struct Subject<'a> {
     pub(super) cluster: &'a str,
     pub(super) node_group: Option<&'a str>,
     pub(super) addon: Option<&'a str>,
+    /// Where it stands in its stack, for what to type.
+    pub(super) address: Option<&'a str>,
 }
 
 impl Subject<'_> {
@@ -94,10 +96,11 @@ pub(super) async fn failure(
         None if resumed => latest(cloud, of, |_| true).await?,
         None => None,
     };
-    Ok(update.as_ref().and_then(why))
+    Ok(update.as_ref().and_then(|update| why(update, of)))
 }
 
-pub(super) fn why(update: &Update) -> Option<String> {
+/// Why an update failed; none where it did not.
+pub(super) fn why(update: &Update, of: Subject<'_>) -> Option<String> {
     let status = update
         .status()
         .filter(|status| matches!(status, UpdateStatus::Failed | UpdateStatus::Cancelled))?;
@@ -113,13 +116,10 @@ pub(super) fn why(update: &Update) -> Option<String> {
         format!("{code}: {}{of}", error.error_message().unwrap_or_default())
     });
     let errors: Vec<String> = errors.collect();
-    let evicted = |error: &aws_sdk_eks::types::ErrorDetail| {
-        error.error_code() == Some(&ErrorCode::PodEvictionFailure)
-    };
-    let hint = if update.errors().iter().any(evicted) {
-        FORCE
-    } else {
-        ""
+    let code = |error: &ErrorDetail| error.error_code() == Some(&ErrorCode::PodEvictionFailure);
+    let hint = match update.errors().iter().any(code) {
+        true => blocked(of.address),
+        false => String::new(),
     };
     let id = update.id().unwrap_or_default();
     Some(format!(
@@ -129,9 +129,15 @@ pub(super) fn why(update: &Update) -> Option<String> {
     ))
 }
 
-const FORCE: &str = ". A pod disruption budget does not let these pods go: change the budget or add replicas, or set \
-                     `force_update` of the node group (`force_update_enabled` in `resources:`) to true, which \
-                     replaces the nodes in spite of it";
+/// What to do about pods that a budget does not let go.
+fn blocked(address: Option<&str>) -> String {
+    let address = address.unwrap_or("ADDRESS");
+    format!(
+        ". A PodDisruptionBudget does not allow pods on these nodes to be evicted: change the budget or add replicas, \
+         then run again. To replace the nodes in spite of it, which can interrupt what runs on them, add \
+         `--force-evict {address}` to the command"
+    )
+}
 
 #[cfg(test)]
 mod tests {
@@ -139,7 +145,7 @@ mod tests {
     use crate::cloud::tests::cloud;
     use aws_sdk_eks::operation::describe_update::DescribeUpdateOutput;
     use aws_sdk_eks::operation::list_updates::ListUpdatesOutput;
-    use aws_sdk_eks::types::{ErrorDetail, UpdateType};
+    use aws_sdk_eks::types::UpdateType;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::DateTime;
 
@@ -147,6 +153,7 @@ mod tests {
         cluster: "prod",
         node_group: Some("general"),
         addon: None,
+        address: Some("cluster.node_group.general"),
     };
 
     fn update(id: &str, status: UpdateStatus, made: i64) -> Update {
@@ -212,7 +219,10 @@ mod tests {
             ),
             "{why}"
         );
-        assert!(why.contains("force_update_enabled"), "{why}");
+        assert!(
+            why.contains("add `--force-evict cluster.node_group.general`"),
+            "{why}"
+        );
         assert_eq!(
             failure(&cloud, GROUP, false).await.unwrap(),
             None,

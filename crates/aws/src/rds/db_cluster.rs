@@ -328,7 +328,11 @@ impl Kind for DbCluster {
     /// And the final snapshot's.
     const OWN_TAGS: usize = 6;
     const PERMISSIONS: Permissions = Permissions {
-        read: &["rds:DescribeDBClusters", "rds:DescribeDBEngineVersions"],
+        read: &[
+            "rds:DescribeDBClusters",
+            "rds:DescribeDBEngineVersions",
+            "rds:DescribeDBMajorEngineVersions",
+        ],
         create: &[
             "rds:CreateDBCluster",
             "rds:RestoreDBClusterFromSnapshot",

@@ -22,6 +22,7 @@ mod parameters_offered;
 mod phase;
 pub mod restart;
 mod scaled_out;
+pub mod support;
 pub mod windows;
 
 pub(crate) use codes::CODES;

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use platctl_aws::eks::eviction::Force;
+use platctl_aws::rds::support;
 use platctl_engine::execute::{Options, Outcome};
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::graph::Graph;
@@ -16,6 +18,7 @@ use platctl_stack::Stack;
 use platctl_stack::support::endings;
 use time::OffsetDateTime;
 
+use super::blocked;
 use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
@@ -28,18 +31,26 @@ use crate::render::progress::Progress;
 use crate::saved::SavedPlan;
 use crate::signals::Signals;
 
+/// How a stack is applied.
+pub(crate) struct How<'a> {
+    pub(crate) consent: &'a Consent,
+    /// Which part of it.
+    pub(crate) selection: Selection,
+    /// Whose nodes are replaced in spite of PodDisruptionBudgets.
+    pub(crate) force: &'a Force,
+}
+
 /// Applies a stack file, or a saved plan.
 pub(crate) async fn run(
     path: &Path,
     approved: &Approved,
     temporary: &Temporary,
-    consent: &Consent,
-    selection: Selection,
+    how: How<'_>,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let global = &temporary.applied_to(global);
     match SavedPlan::load(path, approved.plan_sha256.as_deref())? {
-        Some(_) if selection != Selection::default() => Err(CliError::other(
+        Some(_) if how.selection != Selection::default() => Err(CliError::other(
             "--target, --exclude and --replace cannot be used with a saved plan: pass them to `platctl plan` \
              instead",
         )),
@@ -53,7 +64,7 @@ pub(crate) async fn run(
             Box::pin(apply_saved(
                 saved,
                 approved.stack_file.as_deref(),
-                consent,
+                &how,
                 global,
             ))
             .await
@@ -64,25 +75,19 @@ pub(crate) async fn run(
                 path.display()
             )))
         }
-        None => Box::pin(apply_stack(path, consent, selection, true, global)).await,
+        None => Box::pin(apply_stack(path, how, true, global)).await,
     }
 }
 
 /// Applies a part of a stack as a step of another command. The expiry of the stack stays: nobody said anything of it.
-pub(crate) async fn part(
-    path: &Path,
-    consent: &Consent,
-    selection: Selection,
-    global: &Global,
-) -> Result<Exit, CliError> {
-    Box::pin(apply_stack(path, consent, selection, false, global)).await
+pub(crate) async fn part(path: &Path, how: How<'_>, global: &Global) -> Result<Exit, CliError> {
+    Box::pin(apply_stack(path, how, false, global)).await
 }
 
 /// `renews` is whether the stack is wanted for as long as the file says, from now on.
 async fn apply_stack(
     path: &Path,
-    consent: &Consent,
-    selection: Selection,
+    how: How<'_>,
     renews: bool,
     global: &Global,
 ) -> Result<Exit, CliError> {
@@ -92,25 +97,32 @@ async fn apply_stack(
     let state = store.read().await?.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
-    let graph = site.graph(&stack, Some(&state)).await?;
+    let mut graph = site.graph(&stack, Some(&state)).await?;
+    how.force.mark(&mut graph)?;
     render::warnings(&endings(&graph, OffsetDateTime::now_utc().date()), global);
+    let databases = support::databases(&graph);
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
         let request = Request {
             graph: Some(graph),
             moved: moved(&stack),
-            data_loss: consent.data.consent(),
-            selection,
+            data_loss: how.consent.data.consent(),
+            selection: how.selection,
             read_options: site.read_options(session.is_doubtful()),
         };
-        let prepared = prepare(request, session.state(), &*site.aws).await?;
+        let (prepared, told) = tokio::join!(
+            prepare(request, session.state(), &*site.aws),
+            support::endings(&site.aws, &databases)
+        );
+        render::warnings(&told, global);
+        let prepared = prepared?;
         let question = "Do you want to apply these changes?";
         converge(
             &site,
             session,
             prepared,
             Ask {
-                consent,
+                consent: how.consent,
                 question,
                 destroys: false,
                 stack: path,
@@ -126,7 +138,7 @@ async fn apply_stack(
 async fn apply_saved(
     saved: SavedPlan,
     stack_file: Option<&Path>,
-    consent: &Consent,
+    how: &How<'_>,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let name = saved.plan.stack.clone();
@@ -143,12 +155,13 @@ async fn apply_saved(
         .await?;
     let site = Site::connect(Some(&saved.region), global).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
-        let mut prepared = prepare_saved(&saved, stack.as_ref(), &site, &session).await?;
-        prepared.consent(&consent.data.consent());
+        let mut prepared =
+            prepare_saved(&saved, stack.as_ref(), how.force, &site, &session).await?;
+        prepared.consent(&how.consent.data.consent());
         // Nothing in the plan is believed where there is the stack file.
         let ttl = stack.as_ref().map_or(saved.ttl, Stack::ttl);
         let ask = Ask {
-            consent,
+            consent: how.consent,
             question: "Do you want to apply this saved plan?",
             destroys: saved.destroy,
             stack: Path::new(&name),
@@ -178,6 +191,7 @@ fn made_from(saved: &SavedPlan, path: &Path, global: &Global) -> Result<Stack, C
 async fn prepare_saved(
     saved: &SavedPlan,
     stack: Option<&Stack>,
+    force: &Force,
     site: &Site,
     session: &Session,
 ) -> Result<Prepared, CliError> {
@@ -194,13 +208,16 @@ async fn prepare_saved(
             saved.plan.serial, state.serial
         )));
     }
-    let graph = match (saved.destroy, stack) {
+    let mut graph = match (saved.destroy, stack) {
         (true, _) => None,
         (false, Some(stack)) => Some(site.graph(stack, Some(&state)).await?),
         (false, None) => {
             Some(Graph::new(saved.plan.nodes.clone(), &*site.aws).map_err(CliError::Graph)?)
         }
     };
+    if let Some(graph) = &mut graph {
+        force.mark(graph)?;
+    }
     let moved = stack.map_or_else(|| saved.moved.clone(), moved);
     let data_loss = if stack.is_some() {
         DataLoss::default()
@@ -300,6 +317,7 @@ pub(crate) async fn converge(
             (ask.destroys, ask.stack),
             global,
         );
+        blocked::explain(&outcome, site, &session.state(), global).await;
     }
     if outcome.is_complete() {
         render::nothing_detached(&outcome.nothing_detached, global);

@@ -2,6 +2,7 @@
 
 mod apply;
 mod backup;
+mod blocked;
 mod completions;
 mod connect;
 mod destroy;
@@ -69,13 +70,17 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             stack,
             approved,
             consent,
+            evict,
             part,
             anew,
             temporary,
         } => {
-            let selection = selection(part, anew);
-            let run = apply::run(&stack, &approved, &temporary, &consent, selection, global);
-            Box::pin(run).await
+            let how = apply::How {
+                consent: &consent,
+                selection: selection(part, anew),
+                force: &evict.force(),
+            };
+            Box::pin(apply::run(&stack, &approved, &temporary, how, global)).await
         }
         Command::Destroy {
             stack,
@@ -106,8 +111,16 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Rollback {
             stack,
             address,
+            evict,
             yes,
-        } => rollback::run(&stack, &address, yes, global).await,
+        } => {
+            let wish = rollback::Wish {
+                address: &address,
+                force: evict.force(),
+                yes,
+            };
+            rollback::run(&stack, &wish, global).await
+        }
         Command::Rotate {
             stack,
             address,
@@ -115,7 +128,21 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         } => rotate::run(&stack, address.as_deref(), &consent, global).await,
         Command::Promote { release } => promote::run(&release, Step::Promote, global).await,
         Command::Abort { release } => promote::run(&release, Step::Abort, global).await,
-        Command::Upgrade { stack, to } => upgrade::run(&stack, &to, global).await,
+        Command::Upgrade {
+            stack,
+            to,
+            dry_run,
+            evict,
+            consent,
+        } => {
+            let wish = upgrade::Wish {
+                to: &to,
+                dry_run,
+                consent: &consent,
+                force: evict.force(),
+            };
+            Box::pin(upgrade::run(&stack, &wish, global)).await
+        }
         Command::Kubeconfig { stack, wish } => kubeconfig::run(&stack, &wish, global).await,
         Command::Connect { stack, wish } => connect::run(&stack, &wish, global).await,
         Command::Token { cluster } => token::run(&cluster, global).await,

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use platctl_aws::rds::support;
 use platctl_engine::flow::{Prepared, Request, prepare};
 use platctl_engine::plan::Refusal;
 use platctl_engine::planner::DataLoss;
@@ -84,6 +85,7 @@ async fn plan_stack(
     state.settle_in(&site.region);
     let graph = site.graph(&stack, Some(&state)).await?;
     render::warnings(&endings(&graph, OffsetDateTime::now_utc().date()), global);
+    let databases = support::databases(&graph);
     let moved = moved(&stack);
     let request = Request {
         graph: Some(graph),
@@ -92,7 +94,12 @@ async fn plan_stack(
         selection: wish.selection.clone(),
         read_options: site.read_options(loaded.doubtful),
     };
-    let prepared = prepare(request, state, &*site.aws).await?;
+    let (prepared, told) = tokio::join!(
+        prepare(request, state, &*site.aws),
+        support::endings(&site.aws, &databases)
+    );
+    render::warnings(&told, global);
+    let prepared = prepared?;
     let mut saved = SavedPlan::new(
         prepared.plan.clone(),
         stack.digest().to_owned(),

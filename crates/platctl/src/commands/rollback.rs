@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use platctl_aws::Cloud;
+use platctl_aws::eks::eviction::Force;
 use platctl_aws::eks::rollback::{Rollback, add_on, control_plane, look, node_group};
 use platctl_engine::CloudError;
 
@@ -22,23 +23,28 @@ const CLUSTER: Wanted = Wanted {
     parts: &[],
 };
 
+/// What is to be rolled back, and how.
+pub(crate) struct Wish<'a> {
+    /// The address of the cluster.
+    pub(crate) address: &'a str,
+    /// Whose nodes are replaced in spite of PodDisruptionBudgets.
+    pub(crate) force: Force,
+    pub(crate) yes: bool,
+}
+
 /// Takes a cluster back to the version of Kubernetes that it had before its last upgrade.
-pub(crate) async fn run(
-    path: &Path,
-    address: &str,
-    yes: bool,
-    global: &Global,
-) -> Result<Exit, CliError> {
+pub(crate) async fn run(path: &Path, wish: &Wish<'_>, global: &Global) -> Result<Exit, CliError> {
     let named = Named::find(path, global)?;
     let store = named.store(global).await?;
     let state = store.read().await?.state;
     named.exists(&state)?;
-    let target = target(&state, &named.name, address, &CLUSTER)?;
+    let target = target(&state, &named.name, wish.address, &CLUSTER)?;
+    wish.force.check_in(&state)?;
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     let cloud = site.aws.cloud(&target.scope);
     locked(&store, Some(&site), "rollback", global, async |_| {
-        roll_back(&cloud, &target.id, yes, global).await
+        roll_back(&cloud, &target.id, wish, global).await
     })
     .await
 }
@@ -46,7 +52,7 @@ pub(crate) async fn run(
 async fn roll_back(
     cloud: &Cloud,
     cluster: &str,
-    yes: bool,
+    wish: &Wish<'_>,
     global: &Global,
 ) -> Result<Exit, CliError> {
     let refused = |error: CloudError| CliError::other(error.to_string());
@@ -56,7 +62,7 @@ async fn roll_back(
             "the cluster {cluster} no longer exists. Nothing was changed"
         ))
     })?;
-    agreed(yes, &question(cluster, &found))?;
+    agreed(wish.yes, &question(cluster, &found))?;
     let stopped = |error: CloudError| {
         CliError::other(format!(
             "the rollback of {cluster} is not complete: {error}\nTo continue, run the same command again. To stay at \
@@ -64,7 +70,7 @@ async fn roll_back(
             found.from
         ))
     };
-    steps(cloud, cluster, &found, global)
+    steps(cloud, cluster, &found, &wish.force, global)
         .await
         .map_err(stopped)?;
     let to = &found.to;
@@ -81,12 +87,14 @@ async fn steps(
     cloud: &Cloud,
     cluster: &str,
     found: &Rollback,
+    force: &Force,
     global: &Global,
 ) -> Result<(), CloudError> {
     let to = &found.to;
-    for group in &found.node_groups {
-        node_group(cloud, cluster, group, to).await?;
-        let done = format!("The nodes of {group} have Kubernetes {to}.");
+    for nodes in &found.node_groups {
+        let forced = nodes.address.as_ref().is_some_and(|at| force.covers(at));
+        node_group(cloud, cluster, nodes, (to, forced)).await?;
+        let done = format!("The nodes of {} have Kubernetes {to}.", nodes.name);
         render::line(&done, global);
     }
     for (name, version) in &found.add_ons {
@@ -105,10 +113,13 @@ fn question(cluster: &str, found: &Rollback) -> String {
     } = found;
     let nodes = match node_groups.as_slice() {
         [] => String::new(),
-        groups => format!(
-            " The nodes of {} are replaced first, one after another.",
-            groups.join(", ")
-        ),
+        groups => {
+            let names: Vec<&str> = groups.iter().map(|nodes| nodes.name.as_str()).collect();
+            format!(
+                " The nodes of {} are replaced first, one after another.",
+                names.join(", ")
+            )
+        }
     };
     let add_ons: Vec<String> = add_ons
         .iter()

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use platctl_aws::eks::eviction::Force;
 use platctl_aws::iam::rotation::{self, Progress, begin, finish};
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::select::Selection;
@@ -9,7 +10,7 @@ use platctl_engine::state::State;
 use platctl_engine::{Address, Id};
 use platctl_stack::Stack;
 
-use super::apply;
+use super::apply::{self, How};
 use crate::cli::{Consent, Global};
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
@@ -59,7 +60,12 @@ pub(crate) async fn run(
     })
     .await?;
     if !only.only.is_empty() {
-        let exit = apply::part(path, consent, only, global).await?;
+        let how = How {
+            consent,
+            selection: only,
+            force: &Force::default(),
+        };
+        let exit = apply::part(path, how, global).await?;
         if exit != Exit::Done {
             let next =
                 "The previous credential still works. To continue, run the same command again.";

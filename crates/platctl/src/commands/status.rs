@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use platctl_aws::rds::support;
 use platctl_engine::behind::behind;
 use platctl_engine::drift::moved_on;
 use platctl_engine::observe::{ReadOptions, observe};
@@ -29,17 +30,18 @@ pub(crate) async fn run(path: &Path, global: &Global) -> Result<Exit, CliError> 
     let site = Site::connect(state.home(), global).await?;
     site.guard(None, &state)?;
     state.settle_in(&site.region);
-    let observed = observe(
-        &state,
-        None,
-        &*site.aws,
-        ReadOptions {
-            teller: site.aws.teller().clone(),
-            ..ReadOptions::default()
-        },
-    )
-    .await?;
-    let warnings = endings_in(&state, OffsetDateTime::now_utc().date());
+    let options = ReadOptions {
+        teller: site.aws.teller().clone(),
+        ..ReadOptions::default()
+    };
+    let databases = support::databases_in(&state);
+    let (observed, told) = tokio::join!(
+        observe(&state, None, &*site.aws, options),
+        support::endings(&site.aws, &databases)
+    );
+    let observed = observed?;
+    let mut warnings = endings_in(&state, OffsetDateTime::now_utc().date());
+    warnings.extend(told);
     render::warnings(&warnings, global);
     let remarks = Remarks {
         moved_on: moved_on(&state, &observed, &*site.aws),

@@ -1,27 +1,25 @@
 //! Whether a cluster can be upgraded, and how.
 
 use platctl_aws::eks::readiness::Finding;
+use platctl_aws::eks::stages::Stage;
+use platctl_engine::Address;
 use serde_json::json;
 
 use super::value::clean;
 use super::{Paint, json_line, raw};
 use crate::cli::Global;
 
-/// What was found out.
+/// What was found out of one step, from a version to the next one.
 pub(crate) struct Report {
     pub(crate) cluster: String,
     pub(crate) live: String,
     pub(crate) wanted: String,
+    /// The versions that come after that one.
+    pub(crate) after: Vec<String>,
     pub(crate) findings: Vec<Finding>,
-    pub(crate) steps: Vec<Step>,
-}
-
-/// One thing to do.
-pub(crate) enum Step {
-    /// An edit of the stack file.
-    Edit(String),
-    /// A command.
-    Run(String),
+    pub(crate) stages: Vec<Stage>,
+    /// Whether nothing is to be changed.
+    pub(crate) dry_run: bool,
 }
 
 impl Report {
@@ -45,13 +43,11 @@ fn json(report: &Report) {
             "type": "finding", "blocks": finding.blocks, "what": finding.what, "why": finding.why,
         }));
     }
-    let steps = report.steps.iter().map(|step| match step {
-        Step::Edit(text) => json!({"edit": text}),
-        Step::Run(command) => json!({"run": command}),
-    });
+    let steps = report.stages.iter();
+    let steps = steps.map(|stage| json!({"what": stage.what, "addresses": stage.targets}));
     json_line(&json!({
         "type": "upgrade", "cluster": report.cluster, "from": report.live, "to": report.wanted,
-        "blocked": report.blocked(), "steps": steps.collect::<Vec<_>>(),
+        "then": report.after, "blocked": report.blocked(), "steps": steps.collect::<Vec<_>>(),
     }));
 }
 
@@ -97,18 +93,25 @@ fn text(report: &Report, paint: Paint) -> String {
         text.push_str("Fix the issues that block the upgrade, then run the same command again.\n");
         return text;
     }
-    text.push_str("To upgrade:\n");
-    for (number, step) in report.steps.iter().enumerate() {
-        let step = match step {
-            Step::Edit(edit) => format!("{edit}."),
-            Step::Run(command) => format!("Run `{command}`."),
-        };
-        text.push_str(&format!("  {}. {step}\n", number + 1));
+    text.push_str("Steps:\n");
+    for (number, stage) in report.stages.iter().enumerate() {
+        let targets: Vec<&str> = stage.targets.iter().map(Address::as_str).collect();
+        text.push_str(&format!(
+            "  {}. {}: {}\n",
+            number + 1,
+            stage.what,
+            targets.join(", ")
+        ));
     }
-    text.push_str(
-        "The control plane is upgraded first, then the add-ons that nodes require, then the nodes. To \
-         undo the upgrade within seven days, run `platctl rollback STACK`.\n",
-    );
+    if !report.after.is_empty() {
+        text.push_str(&format!(
+            "Then, after the same checks, in the same steps to Kubernetes {}.\n",
+            report.after.join(", then to ")
+        ));
+    }
+    if report.dry_run {
+        text.push_str("Nothing was changed. To upgrade, run the same command without --dry-run.\n");
+    }
     text
 }
 
@@ -117,17 +120,21 @@ mod tests {
     use super::*;
 
     fn report(findings: Vec<Finding>) -> Report {
+        let stage = |what, address: &str| Stage {
+            what,
+            targets: vec![address.parse().unwrap()],
+        };
         Report {
             cluster: "prod-cluster".into(),
             live: "1.34".into(),
             wanted: "1.35".into(),
+            after: vec!["1.36".into()],
             findings,
-            steps: vec![
-                Step::Edit(
-                    "In prod.yaml:26, change `version: \"1.34\"` to `version: \"1.35\"`".into(),
-                ),
-                Step::Run("platctl plan prod.yaml".into()),
+            stages: vec![
+                stage("control plane", "cluster.cluster"),
+                stage("nodes", "cluster.node_group.general"),
             ],
+            dry_run: true,
         }
     }
 
@@ -140,10 +147,11 @@ mod tests {
         Warnings:
           - add-on vpc-cni: the upgrade includes version v2
 
-        To upgrade:
-          1. In prod.yaml:26, change `version: "1.34"` to `version: "1.35"`.
-          2. Run `platctl plan prod.yaml`.
-        The control plane is upgraded first, then the add-ons that nodes require, then the nodes. To undo the upgrade within seven days, run `platctl rollback STACK`.
+        Steps:
+          1. control plane: cluster.cluster
+          2. nodes: cluster.node_group.general
+        Then, after the same checks, in the same steps to Kubernetes 1.36.
+        Nothing was changed. To upgrade, run the same command without --dry-run.
         "#);
     }
 

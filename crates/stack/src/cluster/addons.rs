@@ -18,13 +18,22 @@ use crate::declare::{Checked, Declare};
 use crate::error::{Fault, suggest};
 
 /// Needed before a node is ready.
-const EARLY: [&str; 3] = ["eks-pod-identity-agent", "kube-proxy", "vpc-cni"];
+const EARLY: [&str; 3] = [AGENT, "kube-proxy", CNI];
 /// These run on nodes, and are degraded until there are some.
 const LATE: [&str; 2] = ["aws-ebs-csi-driver", "coredns"];
 const EBS: &str = "aws-ebs-csi-driver";
 const CNI: &str = "vpc-cni";
-/// The namespace and the service account of its controller.
-const EBS_ACCOUNT: (&str, &str) = ("kube-system", "ebs-csi-controller-sa");
+const AGENT: &str = "eks-pod-identity-agent";
+/// What gives pods their addresses may do this. There is no policy of AWS for IPv6 alone, and no cluster with IPv6 here.
+pub(super) const CNI_POLICY: (&str, &str) = ("policy.cni", "AmazonEKS_CNI_Policy");
+/// The namespace of add-ons.
+const NAMESPACE: &str = "kube-system";
+/// The service account of the driver's controller.
+const EBS_ACCOUNT: &str = "ebs-csi-controller-sa";
+/// The service account of the DaemonSet that gives pods their addresses.
+const CNI_ACCOUNT: &str = "aws-node";
+/// The setting with the tags of network interfaces: a JSON object as text.
+const ENI_TAGS: &str = "ADDITIONAL_ENI_TAGS";
 
 /// What is wished of an add-on.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -70,14 +79,42 @@ impl Cluster {
         declare: &mut Declare<'_>,
     ) -> Checked<Vec<Address>> {
         self.check_addons()?;
+        let role = match self.cni_has_role() {
+            true => Self::cni_role(cluster, declare)?,
+            false => Vec::new(),
+        };
         let mut made = Vec::new();
         for name in EARLY {
+            let after = if name == CNI { role.as_slice() } else { &[] };
             made.extend(
-                self.addon(name, cluster, &[], declare)?
+                self.addon(name, cluster, after, declare)?
                     .map(|addon| addon.address().clone()),
             );
         }
         Ok(made)
+    }
+
+    /// Whether what gives pods their addresses has a role of its own, instead of that of the node: it takes an agent on
+    /// each node.
+    pub(super) fn cni_has_role(&self) -> bool {
+        self.wants(CNI) && self.wants(AGENT)
+    }
+
+    /// The role of what gives pods their addresses; answers what the add-on waits for. The policy has the address at which
+    /// it was attached to the role of the nodes before: it leaves that role when the add-on has moved on.
+    fn cni_role(cluster: &Handle<EksCluster>, declare: &mut Declare<'_>) -> Checked<Vec<Address>> {
+        let trust = pod_trust(NAMESPACE, CNI_ACCOUNT, declare);
+        let description = "The plugin that gives pods their addresses";
+        let role = role("cni_role", "vpc-cni", description, trust, declare)?;
+        let policy = attach(CNI_POLICY.0, &role, CNI_POLICY.1, declare)?;
+        let identity = pod_identity(
+            "pod_identity.cni",
+            cluster,
+            (NAMESPACE, CNI_ACCOUNT),
+            (&role, policy.address()),
+            declare,
+        )?;
+        Ok(vec![policy.address().clone(), identity])
     }
 
     /// Add-ons that need nodes.
@@ -89,24 +126,15 @@ impl Cluster {
     ) -> Checked<Vec<Address>> {
         let mut after: Vec<Address> = groups.iter().map(|group| group.address().clone()).collect();
         if self.wants(EBS) {
-            let trust = pod_trust(EBS_ACCOUNT.0, EBS_ACCOUNT.1, declare);
-            let role = role(
-                "ebs_role",
-                "ebs-csi",
-                "The driver of EBS volumes",
-                trust,
-                declare,
-            )?;
-            let policy = attach(
-                "policy.ebs",
-                &role,
-                "service-role/AmazonEBSCSIDriverPolicy",
-                declare,
-            )?;
+            let trust = pod_trust(NAMESPACE, EBS_ACCOUNT, declare);
+            let description = "The driver of EBS volumes";
+            let role = role("ebs_role", "ebs-csi", description, trust, declare)?;
+            let managed = "service-role/AmazonEBSCSIDriverPolicy";
+            let policy = attach("policy.ebs", &role, managed, declare)?;
             let identity = pod_identity(
                 "pod_identity.ebs",
                 cluster,
-                EBS_ACCOUNT,
+                (NAMESPACE, EBS_ACCOUNT),
                 (&role, policy.address()),
                 declare,
             )?;
@@ -168,7 +196,7 @@ impl Cluster {
         };
         // One without a version of its own moves along with the cluster.
         let moves = tuned.version.is_none().then(|| self.version().to_owned());
-        let settings = configuration(name, tuned.configuration, declare);
+        let settings = self.configuration(name, tuned.configuration, declare);
         let address = format!("addon.{name}");
         let spec = addon::Spec {
             cluster_name: cluster.get(cluster::out::NAME),
@@ -202,27 +230,53 @@ impl Cluster {
     }
 }
 
-/// What an add-on is told: what the stack file says, over what platctl needs.
-fn configuration(
-    name: &str,
-    wished: Option<BTreeMap<String, Value>>,
-    declare: &Declare<'_>,
-) -> Option<Value> {
-    let wished = wished.map(|settings| settings.into_iter().collect::<Value>());
-    let mut settings = match name {
-        // Volumes outlive their cluster when nobody deletes their claims: by these they are found.
-        EBS => {
-            let cluster = declare.name("cluster");
-            json!({"controller": {"k8sTagClusterId": cluster, "extraVolumeTags": {"platctl:cluster": cluster}}})
+impl Cluster {
+    /// What an add-on is told: what the stack file says, over what platctl needs.
+    fn configuration(
+        &self,
+        name: &str,
+        wished: Option<BTreeMap<String, Value>>,
+        declare: &Declare<'_>,
+    ) -> Option<Value> {
+        let wished = wished.map(|settings| settings.into_iter().collect::<Value>());
+        let cluster = declare.name("cluster");
+        let mut settings = match name {
+            // Volumes outlive their cluster when nobody deletes their claims: by these they are found.
+            EBS => {
+                json!({"controller": {"k8sTagClusterId": cluster, "extraVolumeTags": {"platctl:cluster": cluster}}})
+            }
+            // Otherwise network policies are objects that nobody looks at.
+            CNI => json!({"enableNetworkPolicy": "true"}),
+            _ => return wished,
+        };
+        if let Some(wished) = wished {
+            merge(&mut settings, wished);
         }
-        // Otherwise network policies are objects that nobody looks at.
-        CNI => json!({"enableNetworkPolicy": "true"}),
-        _ => return wished,
-    };
-    if let Some(wished) = wished {
-        merge(&mut settings, wished);
+        if name == CNI && self.cni_has_role() {
+            tag_interfaces(&mut settings, &cluster);
+        }
+        Some(settings)
     }
-    Some(settings)
+}
+
+/// Lets the network interfaces of pods carry the cluster's name. This comes with the role: a pod learns of a role when it
+/// starts, and EKS starts the pods of an add-on anew only if a setting of theirs has changed. Without that, pods of an
+/// existing cluster would keep to the role of their node, which loses its permissions.
+fn tag_interfaces(settings: &mut Value, cluster: &str) {
+    let Some(env) = settings
+        .as_object_mut()
+        .map(|settings| settings.entry("env").or_insert_with(|| json!({})))
+    else {
+        return;
+    };
+    let stated = env.get(ENI_TAGS).and_then(Value::as_str).unwrap_or("{}");
+    // What is no JSON object is refused by EKS, in its own words.
+    if let (Ok(Value::Object(mut tags)), Some(env)) =
+        (serde_json::from_str(stated), env.as_object_mut())
+    {
+        tags.insert("platctl:cluster".to_owned(), cluster.into());
+        env.insert(ENI_TAGS.to_owned(), Value::Object(tags).to_string().into());
+    }
 }
 
 fn merge(into: &mut Value, more: Value) {

@@ -13,7 +13,7 @@ use platctl_gitops::nodes;
 use serde_json::{Value, json};
 
 use super::Cluster;
-use super::nodes::POLICIES;
+use super::addons::CNI_POLICY;
 use crate::common::{NetworkParts, attach, instance_trust, policy, role};
 use crate::declare::{Checked, Declare};
 
@@ -48,6 +48,7 @@ impl Cluster {
         network: &NetworkParts,
         cluster: &Handle<EksCluster>,
         group: &Handle<SecurityGroup>,
+        bootstraps: bool,
         declare: &mut Declare<'_>,
     ) -> Checked<Made> {
         let mut ready = network.ways_out.clone();
@@ -59,7 +60,13 @@ impl Cluster {
             instance_trust(),
             declare,
         )?;
-        for (address, managed) in POLICIES {
+        let mut policies = self.node_policies();
+        // Only what platctl brings to the cluster waits for both the policy and the add-on, so that the policy leaves
+        // this role when the add-on has moved on. Without that, it stays.
+        if self.cni_has_role() && !bootstraps {
+            policies.push(CNI_POLICY);
+        }
+        for (address, managed) in policies {
             let address = format!("karpenter.{address}");
             ready.push(attach(&address, &role, managed, declare)?.address().clone());
         }

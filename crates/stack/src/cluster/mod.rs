@@ -218,10 +218,11 @@ impl Cluster {
         Ok(group)
     }
 
-    /// Declares all of the cluster's resources.
+    /// Declares all of the cluster's resources. `bootstraps` is whether platctl brings Argo CD to the cluster.
     pub(crate) fn declare(
         &self,
         network: &NetworkParts,
+        bootstraps: bool,
         declare: &mut Declare<'_>,
     ) -> Checked<Parts> {
         declare.tag(self.tags.as_ref().map(|tags| &tags.value));
@@ -248,7 +249,7 @@ impl Cluster {
         };
         let oidc = declare.add("oidc", &spec)?;
         let mut ready = self.access(&cluster, declare)?;
-        let (nodes, source, more) = self.compute(network, &cluster, declare)?;
+        let (nodes, source, more) = self.compute(network, &cluster, bootstraps, declare)?;
         ready.extend(more);
         let private = self.endpoint.value == Endpoint::Private;
         Ok(Parts {
@@ -270,6 +271,7 @@ impl Cluster {
         &self,
         network: &NetworkParts,
         cluster: &Handle<EksCluster>,
+        bootstraps: bool,
         declare: &mut Declare<'_>,
     ) -> Checked<(NodesGroup, platctl_gitops::Nodes, Vec<Address>)> {
         if self.is_auto() {
@@ -285,7 +287,7 @@ impl Cluster {
         self.fargate(network, cluster, declare)?;
         let mut source = platctl_gitops::Nodes::Managed;
         if self.nodes.value == NodeSource::Karpenter {
-            let made = self.karpenter(network, cluster, &nodes, declare)?;
+            let made = self.karpenter(network, cluster, &nodes, bootstraps, declare)?;
             ready.extend(made.ready);
             source = made.nodes;
         }

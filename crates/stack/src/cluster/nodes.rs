@@ -13,17 +13,16 @@ use platctl_aws::iam::role::{self, Role};
 use platctl_engine::{Address, Declared, Handle};
 use platctl_gitops::nodes::BOTTLEROCKET_GIB;
 
+use super::addons::CNI_POLICY;
 use super::{Cluster, NodeGroup, NodeSource, fewest, node_groups_of};
 use crate::common::{NetworkParts, attach, instance_trust, role, subnet_ids, trust};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
 
-/// What a node has to be allowed: to join, to give pods addresses, to pull images, and to be reached by
-/// Session Manager instead of SSH.
-pub(super) const POLICIES: [(&str, &str); 4] = [
+/// What a node has to be allowed: to join, to pull images, and to be reached by Session Manager instead of SSH.
+const POLICIES: [(&str, &str); 3] = [
     ("policy.node", "AmazonEKSWorkerNodePolicy"),
-    ("policy.cni", "AmazonEKS_CNI_Policy"),
     ("policy.pull", "AmazonEC2ContainerRegistryPullOnly"),
     ("policy.ssm", "AmazonSSMManagedInstanceCore"),
 ];
@@ -46,7 +45,7 @@ impl Cluster {
         )?;
         // Nodes that cannot reach EKS, ECR and S3 never join: EKS gives the group up after 20 minutes.
         let mut after: Vec<Address> = before.iter().chain(&network.ways_out).cloned().collect();
-        for (address, policy) in POLICIES {
+        for (address, policy) in self.node_policies() {
             after.push(attach(address, &role, policy, declare)?.address().clone());
         }
         let usual = BTreeMap::from([(self.usual_group(), At::made(NodeGroup::default()))]);
@@ -145,6 +144,15 @@ impl Cluster {
 }
 
 impl Cluster {
+    /// The policies of the nodes. Without a role of its own, the plugin that gives pods addresses uses that of its node.
+    pub(super) fn node_policies(&self) -> Vec<(&'static str, &'static str)> {
+        let mut policies = POLICIES.to_vec();
+        if !self.cni_has_role() {
+            policies.push(CNI_POLICY);
+        }
+        policies
+    }
+
     /// An instance type with Arm processors, of nodes on which any pod may run.
     pub(crate) fn arm_nodes(&self) -> Option<&At<String>> {
         let open = self

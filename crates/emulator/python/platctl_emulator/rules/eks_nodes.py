@@ -80,6 +80,26 @@ def fits_its_image(types: list[str], image: str) -> None:
             raise eks.invalid(f"[{one}] is not a valid instance type for requested amiType {image}")
 
 
+CNI_POLICY = "AmazonEKS_CNI_Policy"
+
+
+def gives_addresses(call: Call, cluster: Any, arn: str) -> bool:
+    """Whether pods on nodes with this role get addresses: the plugin has a role of its own, or that of its node may do
+    it. What policies of the account allow, nobody looks at.
+    """
+    plugin = eks.of_cluster(call, "addons").get("vpc-cni")
+    if plugin is None or plugin.get("serviceAccountRoleArn"):
+        return True
+    wanted = (cluster["name"], "kube-system", "aws-node")
+    pods = STORE.of(call, "eks.pods").values()
+    if wanted in [(pod["clusterName"], pod["namespace"], pod["serviceAccount"]) for pod in pods]:
+        return True
+    role = eks.role_of(call, arn)
+    if role is None or role.policies:
+        return True
+    return any(CNI_POLICY in policy or ":aws:policy/" not in policy for policy in role.managed_policies)
+
+
 @before("eks:CreateNodegroup")
 def create(call: Call) -> Answer:
     """A node group and its auto scaling group."""
@@ -133,6 +153,12 @@ def create(call: Call) -> Answer:
         issue = {
             "code": "NodeCreationFailure",
             "message": "Instances failed to join the kubernetes cluster",
+            "resourceIds": ["i-0123456789abcdef0"],
+        }
+    elif not gives_addresses(call, cluster, params["nodeRole"]):
+        issue = {
+            "code": "NodeCreationFailure",
+            "message": "Unhealthy nodes in the kubernetes cluster",
             "resourceIds": ["i-0123456789abcdef0"],
         }
     if issue:

@@ -32,6 +32,16 @@ TOGETHER = (
 WHEN = {version: when for when, versions in enumerate(TOGETHER) for version in versions}
 
 
+# The last days of standard support and of extended support of each major version.
+SUPPORT = {
+    13: ("2026-02-28", "2029-02-28"),
+    14: ("2027-02-28", "2030-02-28"),
+    15: ("2028-02-29", "2031-02-28"),
+    16: ("2029-02-28", "2032-02-29"),
+    17: ("2030-02-28", "2033-02-28"),
+}
+
+
 def major(version: Any) -> int:
     """The first number."""
     return int(version.partition(".")[0])
@@ -78,6 +88,30 @@ def describe(call: Call) -> Answer:
     wanted = params.get("EngineVersion")
     found = [one for one in WHEN if wanted in (None, one, str(major(one)))]
     return result(call, {"DBEngineVersions": [shown(one) for one in found if params.get("Engine") in (None, ENGINE)]})
+
+
+@before("rds:DescribeDBMajorEngineVersions")
+def describe_major(call: Call) -> Answer:
+    """Until when each major version is supported. moto does not know the call."""
+    params = call.params
+
+    def lifecycles(number: int) -> list[dict[str, Any]]:
+        standard, extended = (f"{day}T23:59:59Z" for day in SUPPORT[number])
+        spans = {
+            "open-source-rds-standard-support": (f"{int(standard[:4]) - 5}-02-01T00:00:00Z", standard),
+            "open-source-rds-extended-support": (standard, extended),
+        }
+        return [
+            {"LifecycleSupportName": name, "LifecycleSupportStartDate": begin, "LifecycleSupportEndDate": end}
+            for name, (begin, end) in spans.items()
+        ]
+
+    found = [
+        {"Engine": ENGINE, "MajorEngineVersion": str(number), "SupportedEngineLifecycles": lifecycles(number)}
+        for number in SUPPORT
+        if params.get("MajorEngineVersion") in (None, str(number))
+    ]
+    return result(call, {"DBMajorEngineVersions": found if params.get("Engine") in (None, ENGINE) else []})
 
 
 @before("rds:CreateDBCluster")
