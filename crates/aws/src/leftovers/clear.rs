@@ -7,7 +7,7 @@ use aws_sdk_route53::types::ChangeAction;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use super::records::id_of;
-use super::{Departure, Leftover, Maker, Remaining, Search, Thing, Volumes, find};
+use super::{Departure, Leftover, Remaining, Search, Thing, find};
 use crate::Cloud;
 use crate::errors::{Ask, Asked, if_there};
 use crate::route53::{change_records, read_records};
@@ -36,7 +36,6 @@ pub async fn clear(cloud: &Cloud, search: &Search) -> CloudResult<Vec<String>> {
     };
     let departing = Departing {
         cloud,
-        search,
         overdue: !found.is_empty() && cloud.departure.is_overdue(),
     };
     let mut going = Vec::new();
@@ -59,7 +58,6 @@ fn unlisted(search: &Search, error: &CloudError) -> Remaining {
 /// One pass.
 struct Departing<'a> {
     cloud: &'a Cloud,
-    search: &'a Search,
     /// Whether what goes by itself has had its time.
     overdue: bool,
 }
@@ -133,7 +131,7 @@ impl Departing<'_> {
     }
 
     async fn volume(&self, one: &Leftover) -> CloudResult<Fate> {
-        if self.cloud.departure.volumes() == Volumes::Keep {
+        if self.cloud.departure.keeps(&one.id) {
             return Ok(Fate::Kept);
         }
         let deleted = self.cloud.ec2.delete_volume().volume_id(&one.id).send();
@@ -183,10 +181,6 @@ impl Departing<'_> {
 
     /// A group goes when no rule refers to it and no interface has it.
     async fn group(&self, one: &Leftover) -> CloudResult<Fate> {
-        // EKS deletes it with the cluster; after that, it is a leftover like all others.
-        if one.made.by == Maker::Eks && !self.search.wants(Thing::LogGroup) {
-            return Ok(Fate::Gone);
-        }
         if let Some(vpc) = &one.vpc {
             self.revoke(vpc, &one.id).await?;
         }

@@ -4,7 +4,7 @@ use aws_sdk_ec2::types::{Filter, NetworkInterface, SecurityGroup};
 use platctl_engine::CloudResult;
 
 use super::compute::of;
-use super::{Leftover, Search, Thing, made};
+use super::{Leftover, Maker, Search, Thing, made};
 use crate::Cloud;
 use crate::errors::Asked;
 use crate::tags::filter;
@@ -69,6 +69,10 @@ pub(super) async fn groups(cloud: &Cloud, search: &Search) -> CloudResult<Vec<Le
 fn group(search: &Search, one: &SecurityGroup) -> Option<Leftover> {
     let name = one.group_name().unwrap_or_default();
     let (made, _) = of(search, one.tags(), |tags| made::group(name, tags))?;
+    // EKS deletes it with the cluster.
+    if search.alive && made.by == Maker::Eks {
+        return None;
+    }
     Some(Leftover {
         thing: Thing::SecurityGroup,
         id: one.group_id()?.to_owned(),

@@ -101,11 +101,14 @@ pub struct Search {
     pub zones: Vec<String>,
     /// What to look for; everything when there is nothing.
     pub only: Vec<Thing>,
+    /// Whether the cluster is still there: its own security group and its log groups are then no leftovers yet.
+    pub alive: bool,
 }
 
 impl Search {
     pub(crate) fn wants(&self, thing: Thing) -> bool {
-        self.only.is_empty() || self.only.contains(&thing)
+        let early = self.alive && thing == Thing::LogGroup;
+        !early && (self.only.is_empty() || self.only.contains(&thing))
     }
 
     fn is_about(&self, cluster: &str) -> bool {

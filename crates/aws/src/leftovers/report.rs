@@ -1,5 +1,6 @@
 //! What a run keeps in mind about the programs of the clusters that it deletes.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -45,6 +46,8 @@ pub struct Departure(Arc<Mutex<Inner>>);
 #[derive(Debug, Default)]
 struct Inner {
     volumes: Volumes,
+    retained: BTreeSet<String>,
+    notes: Vec<String>,
     remaining: Vec<Remaining>,
     deleted: Vec<String>,
     since: Option<Instant>,
@@ -60,8 +63,34 @@ impl Departure {
         self.lock().volumes = volumes;
     }
 
-    pub(super) fn volumes(&self) -> Volumes {
-        self.lock().volumes
+    /// Whether volumes of claims are deleted, unless their claims say something else.
+    pub(crate) fn deletes_volumes(&self) -> bool {
+        self.lock().volumes == Volumes::Delete
+    }
+
+    /// Keeps these volumes: their claims say so (`persistentVolumeReclaimPolicy: Retain`).
+    pub(crate) fn keep(&self, ids: impl IntoIterator<Item = String>) {
+        self.lock().retained.extend(ids);
+    }
+
+    /// Whether a volume stays.
+    pub(crate) fn keeps(&self, id: &str) -> bool {
+        let inner = self.lock();
+        inner.volumes == Volumes::Keep || inner.retained.contains(id)
+    }
+
+    /// Says something about the programs of a cluster that the user has to know.
+    pub(crate) fn note(&self, text: String) {
+        let mut inner = self.lock();
+        if !inner.notes.contains(&text) {
+            inner.notes.push(text);
+        }
+    }
+
+    /// What the user has to know, apart from what is still there.
+    #[must_use]
+    pub fn notes(&self) -> Vec<String> {
+        self.lock().notes.clone()
     }
 
     /// Notes what is still there; once, however often it is met.
