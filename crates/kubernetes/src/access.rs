@@ -195,16 +195,15 @@ impl Clusters {
     /// Has what runs in a cluster delete what it has made in AWS. A cluster that cannot be reached is no failure: the
     /// provider hears of it, and what is left is deleted without it.
     pub(crate) async fn vacate(&self, cluster: &str) -> CloudResult<Vacated> {
-        let Some(server) = self.server(cluster).await? else {
-            return Ok(Vacated::Left);
-        };
         let order = VacateOrder {
             claims: self.provider.deletes_volumes(),
         };
-        let report = vacate(&*server, &order, &mut |text| {
-            tracing::debug!(cluster, text, "waiting");
-        })
-        .await;
+        let mut tell = |text: &str| tracing::debug!(cluster, text, "waiting");
+        let report = match self.server(cluster).await {
+            Ok(None) => return Ok(Vacated::Left),
+            Ok(Some(server)) => vacate(&*server, &order, &mut tell).await,
+            Err(error) => Err(error),
+        };
         self.provider.vacated(cluster, &report);
         Ok(match report {
             Ok(report) if report.alive => Vacated::Told,

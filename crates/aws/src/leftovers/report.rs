@@ -5,7 +5,12 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use platctl_engine::Kind;
+use platctl_engine::planner::DataLoss;
+use platctl_engine::state::State;
 use tokio::time::Instant;
+
+use crate::eks::cluster::Cluster;
 
 /// How long what goes by itself may take: interfaces of a load balancer are there for minutes after it.
 const PATIENCE: Duration = Duration::from_secs(15 * 60);
@@ -56,6 +61,17 @@ struct Inner {
 impl Departure {
     fn lock(&self) -> MutexGuard<'_, Inner> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes over what the stack file and the user have agreed to. Volumes of claims are data: they are deleted if the
+    /// stack is temporary, or if the user names the cluster, as everything else that holds data.
+    pub fn agree(&self, state: &State, consent: &DataLoss) {
+        let mut clusters = state
+            .resources
+            .iter()
+            .filter(|(_, record)| record.kind == Cluster::NAME);
+        let all = clusters.all(|(address, record)| record.ephemeral || consent.covers(address));
+        self.set_volumes(if all { Volumes::Delete } else { Volumes::Keep });
     }
 
     /// What happens to volumes of claims. Before this is said, they stay.
@@ -124,6 +140,12 @@ impl Departure {
     #[must_use]
     pub fn remaining(&self) -> Vec<Remaining> {
         self.lock().remaining.clone()
+    }
+
+    /// Whether something is still there that is not kept on purpose.
+    #[must_use]
+    pub fn is_incomplete(&self) -> bool {
+        self.lock().remaining.iter().any(|one| !one.kept)
     }
 
     /// What was deleted, in words.

@@ -332,7 +332,7 @@ impl World {
         let Some(object) = self.objects.get_mut(at) else {
             return refusal(404, "NotFound", at);
         };
-        merge_into(object, body);
+        fields::change(object, body);
         (200, object.clone())
     }
 

@@ -284,6 +284,8 @@ pub(crate) async fn converge(
         detach: ask.consent.detach(),
         ..site.options.clone()
     };
+    let departure = site.aws.departure();
+    departure.agree(&session.state(), &ask.consent.data.consent());
     let how = (progress.listener(), signals.stop.clone(), options);
     let outcome = prepared
         .carry_out(session.clone(), site.catalog(), how)
@@ -299,12 +301,17 @@ pub(crate) async fn converge(
             (ask.destroys, ask.stack),
             global,
         );
+        render::departure(departure, global);
     }
     result?;
     if let Some(life) = life {
         render::environments::life(&session.stack(), life, OffsetDateTime::now_utc(), global);
     }
-    Ok(exit(&outcome, &signals))
+    Ok(match exit(&outcome, &signals) {
+        // All that is the stack's is gone, but something that its workloads made is still there.
+        Exit::Done if departure.is_incomplete() => Exit::Changes,
+        exit => exit,
+    })
 }
 
 /// Notes for how long the stack is wanted. None where it was permanent and still is.
