@@ -66,3 +66,33 @@ def test_a_cluster_with_an_interface_leaves_its_group(aws, made):
     with aws.refused("ResourceNotFoundException"):
         aws.eks.describe_cluster(name="one")
     assert aws.ec2.describe_security_groups(GroupIds=[own])["SecurityGroups"]
+
+
+def test_nothing_is_left_when_all_of_it_is_deleted(aws):
+    _, subnets = eks_cluster(aws)
+    node_group(aws, subnets)
+    before = aws.control("GET inventory")["inventory"]
+    made = aws.control("POST controllers", {"cluster": "one"})["made"]
+    aws.eks.delete_nodegroup(clusterName="one", nodegroupName="nodes")
+    aws.ec2.terminate_instances(InstanceIds=[made["instance"]])
+    aws.elbv2.delete_load_balancer(LoadBalancerArn=made["balancer"])
+    aws.elbv2.delete_target_group(TargetGroupArn=made["target"])
+    for group in aws.ec2.describe_security_groups()["SecurityGroups"]:
+        rules = aws.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group["GroupId"]]}])
+        for rule in rules["SecurityGroupRules"]:
+            other = rule.get("ReferencedGroupInfo", {}).get("GroupId")
+            if other in (made["backend"], made["managed"]):
+                aws.ec2.revoke_security_group_ingress(
+                    GroupId=group["GroupId"], SecurityGroupRuleIds=[rule["SecurityGroupRuleId"]]
+                )
+    for group in (made["managed"], made["backend"]):
+        aws.ec2.delete_security_group(GroupId=group)
+    aws.ec2.delete_network_interface(NetworkInterfaceId=made["interface"])
+    aws.ec2.delete_volume(VolumeId=made["volume"])
+    aws.ec2.delete_launch_template(LaunchTemplateId=made["template"])
+    aws.eks.delete_cluster(name="one")
+    aws.logs.delete_log_group(logGroupName="/aws/eks/one/cluster")
+    aws.logs.delete_log_group(logGroupName="/aws/eks/one/cluster")
+    left = {kind: count for kind, count in aws.control("GET inventory")["inventory"].items()}
+    more = {kind: count - before.get(kind, 0) for kind, count in left.items() if count > before.get(kind, 0)}
+    assert more == {}

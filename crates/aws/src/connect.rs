@@ -23,7 +23,7 @@ use crate::budget::Budgets;
 use crate::cloud::Place;
 use crate::dns::Dns;
 use crate::errors::Ask;
-use crate::leftovers::Departure;
+use crate::leftovers::{self, Departure};
 use crate::profile;
 use crate::reach;
 use crate::regions;
@@ -409,6 +409,14 @@ impl Aws {
         Cloud {
             departure: self.departure.clone(),
             ..cloud
+        }
+    }
+
+    /// Deletes log groups that services have made again for clusters that this process has deleted. To be called last:
+    /// events arrive late.
+    pub async fn clear_late(&self) {
+        for (region, cluster) in self.departure.ended() {
+            leftovers::clear_late(&self.cloud(&region), &cluster).await;
         }
     }
 

@@ -34,7 +34,6 @@ pub(super) const PERMISSIONS: &[&str] = &[
     "elasticloadbalancing:DescribeTargetGroups",
     "iam:DeleteInstanceProfile",
     "iam:GetInstanceProfile",
-    "iam:ListInstanceProfileTags",
     "iam:ListInstanceProfiles",
     "iam:RemoveRoleFromInstanceProfile",
     "logs:DeleteLogGroup",
@@ -77,6 +76,21 @@ async fn vpc(cloud: &Cloud, last: &Value) -> CloudResult<Option<String>> {
         .map(ToOwned::to_owned))
 }
 
+/// The hosted zones of the stack: records elsewhere are not its to delete. Where they cannot be listed, that is told.
+async fn zones(cloud: &Cloud, owner: Option<&Owner>) -> CloudResult<Vec<String>> {
+    let Some(owner) = owner else {
+        return Ok(Vec::new());
+    };
+    match hosted_zone::of_this_stack(cloud, &owner.stack).await {
+        Err(error) if !error.class.is_transient() => {
+            let text = format!("DNS records that ExternalDNS made were not looked for: {error}");
+            cloud.departure.note(text);
+            Ok(Vec::new())
+        }
+        other => other,
+    }
+}
+
 async fn search(cloud: &Cloud, id: &Id, last: &Value) -> CloudResult<Search> {
     Ok(Search {
         cluster: Some(id.to_string()),
@@ -103,12 +117,9 @@ pub(super) async fn lingers(cloud: &Cloud, id: &Id, last: &Value) -> CloudResult
 /// would keep the cluster's security group, and with it the VPC, from being deleted.
 pub(super) async fn before_deletion(cloud: &Cloud, live: &Live<Cluster>) -> CloudResult<()> {
     let last = serde_json::json!({"subnet_ids": live.spec.subnet_ids});
-    let zones = match &live.owner {
-        Some(owner) => hosted_zone::of_this_stack(cloud, &owner.stack).await?,
-        None => Vec::new(),
-    };
+    let owner = live.owner.as_ref();
     let search = Search {
-        zones,
+        zones: zones(cloud, owner).await?,
         alive: true,
         ..search(cloud, &live.id, &last).await?
     };
@@ -135,7 +146,7 @@ pub(super) async fn after_deletion(
     owner: &Owner,
 ) -> CloudResult<Vec<String>> {
     let search = Search {
-        zones: hosted_zone::of_this_stack(cloud, &owner.stack).await?,
+        zones: zones(cloud, Some(owner)).await?,
         ..search(cloud, id, last).await?
     };
     clear(cloud, &search).await

@@ -4,6 +4,7 @@
 //! is noted with the reason, and the rest goes on.
 
 use aws_sdk_route53::types::ChangeAction;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
 use super::records::id_of;
@@ -26,6 +27,9 @@ enum Fate {
 /// # Errors
 /// Only what may pass: a throttled listing. What is refused for good is noted in [`Cloud::departure`].
 pub async fn clear(cloud: &Cloud, search: &Search) -> CloudResult<Vec<String>> {
+    if let Some(cluster) = search.cluster.as_deref().filter(|_| !search.alive) {
+        cloud.departure.ends(&cloud.region, cluster);
+    }
     let found = match find(cloud, search).await {
         Ok(found) => found,
         Err(error) if error.class.is_transient() => return Err(error),
@@ -43,6 +47,20 @@ pub async fn clear(cloud: &Cloud, search: &Search) -> CloudResult<Vec<String>> {
         going.extend(departing.part_with(&one).await);
     }
     Ok(going)
+}
+
+/// The last look at what services have written after all else was gone: they make log groups again. What fails is noted.
+pub(crate) async fn clear_late(cloud: &Cloud, cluster: &str) {
+    let search = Search {
+        cluster: Some(cluster.to_owned()),
+        only: vec![Thing::LogGroup],
+        ..Search::default()
+    };
+    let what = format!("deleting log groups of the cluster {cluster}");
+    let done = call_with_retries(&cloud.teller, what, || clear(cloud, &search)).await;
+    if let Err(error) = done {
+        cloud.departure.stays(unlisted(&search, &error));
+    }
 }
 
 fn unlisted(search: &Search, error: &CloudError) -> Remaining {
@@ -69,7 +87,13 @@ impl Departing<'_> {
         match self.delete(one).await {
             Ok(Fate::Gone) => departure.deletes(one.to_string()),
             Ok(Fate::Going(why)) if self.overdue => departure.stays(remaining(one, why, false)),
-            Ok(Fate::Going(why)) => return Some(format!("{one} {why}")),
+            Ok(Fate::Going(why)) => {
+                // A terminated instance is not found by the next look.
+                if one.thing == Thing::Instance {
+                    departure.deletes(one.to_string());
+                }
+                return Some(format!("{one} {why}"));
+            }
             Ok(Fate::Kept) => {
                 let why = "its data is kept".to_owned();
                 departure.stays(remaining(one, why, true));

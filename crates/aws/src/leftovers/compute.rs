@@ -124,7 +124,7 @@ fn volume(search: &Search, one: &Volume) -> Option<Leftover> {
     let claim = |part: &str| {
         let key = format!("kubernetes.io/created-for/pvc/{part}");
         let mut tags = one.tags().iter();
-        tags.find(|tag| tag.key() == Some(&key))
+        tags.find(|tag| tag.key() == Some(key.as_str()))
             .and_then(|tag| tag.value())
     };
     // The claim says more than the generated name.

@@ -6,7 +6,7 @@ use platctl_engine::CloudResult;
 use super::{Leftover, Made, Maker, Search, Thing};
 use crate::Cloud;
 use crate::bounded::each;
-use crate::errors::Asked;
+use crate::errors::{Asked, if_there};
 use crate::logs::LogsTags;
 use crate::tags::owned;
 
@@ -28,7 +28,7 @@ pub(super) async fn groups(cloud: &Cloud, search: &Search) -> CloudResult<Vec<Le
     }
     let cluster = search.cluster.as_deref();
     let list = |folder: &str| {
-        let prefix = cluster.map_or(folder.to_owned(), |name| format!("{folder}{name}/"));
+        let prefix = cluster.map_or_else(|| folder.to_owned(), |name| format!("{folder}{name}/"));
         let call = cloud
             .logs
             .describe_log_groups()
@@ -41,8 +41,9 @@ pub(super) async fn groups(cloud: &Cloud, search: &Search) -> CloudResult<Vec<Le
     let read = |one: LogGroup| async move {
         let arn = one.arn().unwrap_or_default();
         let arn = arn.trim_end_matches(":*").to_owned();
-        let (_, owner) = owned::<LogsTags>(cloud, &arn).await?;
-        Ok(leftover(search, &one).filter(|_| owner.is_none()))
+        let found = if_there(owned::<LogsTags>(cloud, &arn).await)?;
+        let nobodys = found.is_some_and(|(_, owner)| owner.is_none());
+        Ok(leftover(search, &one).filter(|_| nobodys))
     };
     let found = each(cloud, "reading log groups", found, read).await?;
     Ok(found.into_iter().flatten().collect())

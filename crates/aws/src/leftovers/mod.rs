@@ -18,6 +18,7 @@ mod report;
 use std::fmt;
 
 pub use clear::clear;
+pub(crate) use clear::clear_late;
 pub(crate) use compute::tags_of;
 pub use find::find;
 pub use made::{Made, Maker};

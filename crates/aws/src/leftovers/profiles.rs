@@ -41,13 +41,11 @@ pub(super) async fn profiles(cloud: &Cloud, search: &Search) -> CloudResult<Vec<
 }
 
 async fn tags(cloud: &Cloud, name: &str) -> CloudResult<Option<Tags>> {
-    let call = cloud
-        .iam
-        .list_instance_profile_tags()
-        .instance_profile_name(name);
+    let call = cloud.iam.get_instance_profile().instance_profile_name(name);
     let answer = if_there(call.send().ask().await)?;
+    let profile = answer.and_then(|answer| answer.instance_profile);
     let pair = |tag: &aws_sdk_iam::types::Tag| (tag.key().to_owned(), tag.value().to_owned());
-    Ok(answer.map(|answer| answer.tags().iter().map(pair).collect()))
+    Ok(profile.map(|profile| profile.tags().iter().map(pair).collect()))
 }
 
 fn leftover(search: &Search, tags: Tags, name: String) -> Option<Leftover> {

@@ -119,7 +119,7 @@ fn owned<'a>(search: &Search, all: &'a [ResourceRecordSet]) -> Vec<(&'a Resource
     }
     let mut found: Vec<(usize, Made)> = found.into_iter().collect();
     found.sort_by_key(|(index, _)| *index);
-    let record = |(index, made)| Some((all.get(index)?, made));
+    let record = |(index, made): (usize, Made)| Some((all.get(index)?, made));
     found.into_iter().filter_map(record).collect()
 }
 

@@ -56,6 +56,8 @@ struct Inner {
     remaining: Vec<Remaining>,
     deleted: Vec<String>,
     since: Option<Instant>,
+    /// The clusters that are gone, with their regions.
+    gone: BTreeSet<(String, String)>,
 }
 
 impl Departure {
@@ -112,6 +114,7 @@ impl Departure {
     /// Notes what is still there; once, however often it is met.
     pub(crate) fn stays(&self, one: Remaining) {
         let mut inner = self.lock();
+        inner.deleted.retain(|known| *known != one.what);
         match inner
             .remaining
             .iter_mut()
@@ -128,6 +131,17 @@ impl Departure {
         if !inner.deleted.contains(&what) {
             inner.deleted.push(what);
         }
+    }
+
+    /// Notes that a cluster is gone.
+    pub(super) fn ends(&self, region: &str, cluster: &str) {
+        let gone = (region.to_owned(), cluster.to_owned());
+        self.lock().gone.insert(gone);
+    }
+
+    /// The clusters that are gone: their regions and names.
+    pub(crate) fn ended(&self) -> Vec<(String, String)> {
+        self.lock().gone.iter().cloned().collect()
     }
 
     /// Whether what goes by itself has had its time.

@@ -220,7 +220,10 @@ class Programs:
         elif key == CLAIM:
             self._of("ec2").volumes.pop(self.made["volume"], None)
         elif key == POOL:
-            self._of("ec2").terminate_instances([self.made["instance"]])
+            ec2 = self._of("ec2")
+            for instance, _ in ec2.terminate_instances([self.made["instance"]]):
+                for interface in instance.nics.values():
+                    ec2.enis.pop(interface.id, None)
             self._of("ec2").delete_launch_template(None, self.made["template"])
         return True
 

@@ -290,6 +290,7 @@ pub(crate) async fn converge(
     let outcome = prepared
         .carry_out(session.clone(), site.catalog(), how)
         .await?;
+    site.aws.clear_late().await;
     progress.end();
     log::carried_out(&outcome);
     let result = session.finish().await;

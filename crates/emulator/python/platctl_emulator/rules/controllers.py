@@ -16,6 +16,16 @@ if TYPE_CHECKING:
 
 
 @after("ec2:TerminateInstances")
+def interfaces_go_with_their_instance(call: Call) -> None:
+    """The first one of an instance is deleted with it; moto leaves it."""
+    ec2 = backend(call)
+    for instance in ec2.all_instances():
+        if instance.id in (call.params.get("InstanceIds") or []):
+            for interface in instance.nics.values():
+                ec2.enis.pop(interface.id, None)
+
+
+@after("ec2:TerminateInstances")
 def instances_come_back(call: Call) -> None:
     """As long as its node pool is there, Karpenter launches another one."""
     for programs in list(running().values()):
