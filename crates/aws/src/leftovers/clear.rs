@@ -289,3 +289,177 @@ fn remaining(one: &Leftover, why: String, kept: bool) -> Remaining {
         kept,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use crate::leftovers::{Made, Maker, Volumes};
+    use aws_sdk_ec2::operation::delete_security_group::DeleteSecurityGroupOutput;
+    use aws_sdk_ec2::operation::delete_volume::DeleteVolumeOutput;
+    use aws_sdk_ec2::operation::describe_security_group_rules::DescribeSecurityGroupRulesOutput;
+    use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
+    use aws_sdk_ec2::operation::revoke_security_group_ingress::RevokeSecurityGroupIngressOutput;
+    use aws_sdk_ec2::operation::terminate_instances::TerminateInstancesOutput;
+    use aws_sdk_ec2::types::{
+        IpPermission, ReferencedSecurityGroup, SecurityGroup, SecurityGroupRule, UserIdGroupPair,
+    };
+    use aws_sdk_elasticloadbalancingv2::operation::delete_load_balancer::DeleteLoadBalancerError;
+    use aws_sdk_elasticloadbalancingv2::types::error::OperationNotPermittedException;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::error::ErrorMetadata;
+
+    fn leftover(thing: Thing, id: &str) -> Leftover {
+        Leftover {
+            thing,
+            id: id.to_owned(),
+            name: String::new(),
+            made: Made {
+                cluster: "prod-cluster".into(),
+                by: Maker::LoadBalancerController,
+                known_by: "tag elbv2.k8s.aws/cluster=prod-cluster".into(),
+            },
+            vpc: Some("vpc-1".into()),
+            status: None,
+            size_gib: None,
+            zone: None,
+        }
+    }
+
+    const fn pass(cloud: &Cloud) -> Departing<'_> {
+        Departing {
+            cloud,
+            overdue: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn rules_that_refer_to_a_group_go_before_it() {
+        let groups = mock!(aws_sdk_ec2::Client::describe_security_groups).then_output(|| {
+            let pair = UserIdGroupPair::builder().group_id("sg-1").build();
+            let refers = IpPermission::builder().user_id_group_pairs(pair).build();
+            let nodes = SecurityGroup::builder()
+                .group_id("sg-nodes")
+                .ip_permissions(refers);
+            let other = SecurityGroup::builder().group_id("sg-other");
+            DescribeSecurityGroupsOutput::builder()
+                .security_groups(nodes.build())
+                .security_groups(other.build())
+                .build()
+        });
+        let rules = mock!(aws_sdk_ec2::Client::describe_security_group_rules).then_output(|| {
+            let rule = |id: &str, from: &str| {
+                let group = ReferencedSecurityGroup::builder().group_id(from).build();
+                SecurityGroupRule::builder()
+                    .security_group_rule_id(id)
+                    .is_egress(false)
+                    .referenced_group_info(group)
+                    .build()
+            };
+            DescribeSecurityGroupRulesOutput::builder()
+                .security_group_rules(rule("sgr-1", "sg-1"))
+                .security_group_rules(rule("sgr-2", "sg-2"))
+                .build()
+        });
+        let revoke = mock!(aws_sdk_ec2::Client::revoke_security_group_ingress)
+            .match_requests(|request| {
+                request.group_id() == Some("sg-nodes")
+                    && request.security_group_rule_ids() == ["sgr-1"]
+            })
+            .then_output(|| RevokeSecurityGroupIngressOutput::builder().build());
+        let delete = mock!(aws_sdk_ec2::Client::delete_security_group)
+            .match_requests(|request| request.group_id() == Some("sg-1"))
+            .then_output(|| DeleteSecurityGroupOutput::builder().build());
+        let ec2 = mock_client!(
+            aws_sdk_ec2,
+            RuleMode::Sequential,
+            &[&groups, &rules, &revoke, &delete]
+        );
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let one = leftover(Thing::SecurityGroup, "sg-1");
+        assert_eq!(pass(&cloud).part_with(&one).await, None);
+        assert_eq!(delete.num_calls(), 1);
+        assert_eq!(cloud.departure.deleted(), [one.to_string()]);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_deleted_is_named_with_what_to_type() {
+        let delete = mock!(aws_sdk_elasticloadbalancingv2::Client::delete_load_balancer)
+            .then_error(|| {
+                let meta = ErrorMetadata::builder()
+                    .code("OperationNotPermitted")
+                    .message("deletion protection is enabled")
+                    .build();
+                let error = OperationNotPermittedException::builder().meta(meta).build();
+                DeleteLoadBalancerError::OperationNotPermittedException(error)
+            });
+        let elbv2 = mock_client!(
+            aws_sdk_elasticloadbalancingv2,
+            RuleMode::Sequential,
+            &[&delete]
+        );
+        let cloud = Cloud {
+            elbv2: elbv2.into(),
+            ..cloud()
+        };
+        let one = leftover(Thing::LoadBalancer, "arn:aws:balancer");
+        assert_eq!(pass(&cloud).part_with(&one).await, None);
+        let remaining = cloud.departure.remaining();
+        assert!(cloud.departure.is_incomplete());
+        assert!(
+            remaining[0].why.contains("deletion protection is enabled"),
+            "{remaining:?}"
+        );
+        assert_eq!(
+            remaining[0].next,
+            "aws elbv2 delete-load-balancer --load-balancer-arn arn:aws:balancer"
+        );
+    }
+
+    #[tokio::test]
+    async fn an_instance_is_terminated_and_waited_for() {
+        let terminate = mock!(aws_sdk_ec2::Client::terminate_instances)
+            .match_requests(|request| request.instance_ids() == ["i-1"])
+            .then_output(|| TerminateInstancesOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&terminate]);
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let going = Leftover {
+            status: Some("shutting-down".into()),
+            ..leftover(Thing::Instance, "i-2")
+        };
+        let one = leftover(Thing::Instance, "i-1");
+        let waits = pass(&cloud).part_with(&one).await;
+        assert!(waits.is_some_and(|waits| waits.contains("i-1")));
+        assert!(pass(&cloud).part_with(&going).await.is_some());
+        assert_eq!(terminate.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn the_data_of_a_volume_dies_only_by_consent() {
+        let delete = mock!(aws_sdk_ec2::Client::delete_volume)
+            .match_requests(|request| request.volume_id() == Some("vol-2"))
+            .then_output(|| DeleteVolumeOutput::builder().build());
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&delete]);
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            ..cloud()
+        };
+        let one = leftover(Thing::Volume, "vol-1");
+        pass(&cloud).part_with(&one).await;
+        assert!(cloud.departure.remaining()[0].kept);
+        assert!(!cloud.departure.is_incomplete(), "it is kept on purpose");
+
+        cloud.departure.set_volumes(Volumes::Delete);
+        cloud.departure.keep(["vol-1".to_owned()]);
+        pass(&cloud).part_with(&one).await;
+        let other = leftover(Thing::Volume, "vol-2");
+        pass(&cloud).part_with(&other).await;
+        assert_eq!(delete.num_calls(), 1, "one whose claim retains it stays");
+    }
+}

@@ -194,7 +194,15 @@ impl Live {
                 if let Some(bar) = bars.remove(address) {
                     bar.finish_and_clear();
                 }
-                self.total.inc(1);
+                // The object itself is still to be deleted.
+                let emptied = matches!(
+                    event,
+                    Event::Finished {
+                        doing: Doing::Vacate,
+                        ..
+                    }
+                );
+                self.total.inc(u64::from(!emptied));
             }
             _ => {}
         }
