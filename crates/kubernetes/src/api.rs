@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::Client;
-use kube::api::{Api as KubeApi, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api as KubeApi, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use platctl_engine::{Class, CloudError, CloudResult, Owner};

@@ -221,8 +221,8 @@ impl Api {
         ] {
             going.extend(self.delete_all(&kind, |_| true).await?);
         }
-        let services = self.delete_all(&gvk("", "v1", "Service"), has_load_balancer);
-        going.extend(services.await?);
+        let services = gvk("", "v1", "Service");
+        going.extend(self.delete_all(&services, has_load_balancer).await?);
         Ok(going)
     }
 
