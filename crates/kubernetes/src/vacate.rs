@@ -408,6 +408,9 @@ mod tests {
             "metadata": {"labels": {"app.kubernetes.io/name": "argocd-application-controller"}},
             "spec": {"replicas": 2},
         });
+        let namespace =
+            json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "web"}});
+        put(&provided, "v1/namespaces/web", namespace);
         let controller = object("apps/v1", "StatefulSet", "sync", labels);
         put(&provided, "apps/v1/statefulsets/web/sync", controller);
         let service = json!({"spec": {"type": "LoadBalancer"}});

@@ -30,14 +30,15 @@ pub async fn clear(cloud: &Cloud, search: &Search) -> CloudResult<Vec<String>> {
     if let Some(cluster) = search.cluster.as_deref().filter(|_| !search.alive) {
         cloud.departure.ends(&cloud.region, cluster);
     }
-    let found = match find(cloud, search).await {
-        Ok(found) => found,
-        Err(error) if error.class.is_transient() => return Err(error),
-        Err(error) => {
-            cloud.departure.stays(unlisted(search, &error));
-            return Ok(Vec::new());
+    let mut found = Vec::new();
+    for looked in find::each(cloud, search).await {
+        match looked {
+            Ok(these) => found.extend(these),
+            Err(error) if error.class.is_transient() => return Err(error),
+            Err(error) => cloud.departure.stays(unlisted(search, &error)),
         }
-    };
+    }
+    let found = find::in_order(found.into_iter());
     let departing = Departing {
         cloud,
         overdue: !found.is_empty() && cloud.departure.is_overdue(),
@@ -66,7 +67,10 @@ pub(crate) async fn clear_late(cloud: &Cloud, cluster: &str) {
 fn unlisted(search: &Search, error: &CloudError) -> Remaining {
     let cluster = search.cluster.as_deref().unwrap_or_default();
     Remaining {
-        what: format!("what programs in the cluster {cluster} made in AWS"),
+        what: format!(
+            "what workloads of the cluster {cluster} made, by {}",
+            error.operation
+        ),
         why: format!("it cannot be listed: {error}"),
         next: "allow the action, and run `platctl destroy` again".to_owned(),
         kept: false,
