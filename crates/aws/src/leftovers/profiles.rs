@@ -28,10 +28,11 @@ pub(super) async fn profiles(cloud: &Cloud, search: &Search) -> CloudResult<Vec<
     let call = cloud.iam.list_instance_profiles().into_paginator();
     let found: Result<Vec<_>, _> = call.items().send().collect().await;
     let found = found.asked()?;
-    let names = found
+    let names: Vec<String> = found
         .iter()
         .filter(|one| may_be(search, one))
-        .map(|one| one.instance_profile_name().to_owned());
+        .map(|one| one.instance_profile_name().to_owned())
+        .collect();
     let read = |name: String| async move { Ok((tags(cloud, &name).await?, name)) };
     let all = each(cloud, "reading instance profiles", names, read).await?;
     Ok(all
