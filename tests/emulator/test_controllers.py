@@ -1,6 +1,7 @@
 """What programs in a cluster make in AWS, and what becomes of it."""
 
 import pytest
+from platctl_emulator.kubernetes import KUBERNETES, Denied
 
 from things import eks_cluster, node_group
 
@@ -47,6 +48,33 @@ def test_an_instance_comes_back_while_its_pool_is_there(aws, made):
     aws.eks.delete_nodegroup(clusterName="one", nodegroupName="nodes")
     aws.ec2.terminate_instances(InstanceIds=there())
     assert there() == [], "nobody is there to launch one"
+
+
+def server(aws):
+    return KUBERNETES.server(aws.eks.describe_cluster(name="one")["cluster"]["endpoint"])
+
+
+INGRESS = "/apis/networking.k8s.io/v1/namespaces/web/ingresses/web"
+
+
+def test_controllers_delete_what_they_made(aws, made):
+    one = server(aws)
+    one.answer("DELETE", INGRESS, {}, b"")
+    one.answer("DELETE", "/api/v1/namespaces/web/persistentvolumeclaims/data-web-0", {}, b"")
+    one.answer("DELETE", "/apis/karpenter.sh/v1/nodepools/general", {}, b"")
+    assert aws.elbv2.describe_load_balancers()["LoadBalancers"] == []
+    assert aws.ec2.describe_volumes(Filters=[{"Name": "volume-id", "Values": [made["volume"]]}])["Volumes"] == []
+    found = aws.ec2.describe_instances(InstanceIds=[made["instance"]])["Reservations"][0]["Instances"][0]
+    assert found["State"]["Name"] == "terminated"
+    with pytest.raises(Denied):
+        one.answer("GET", INGRESS, {}, b"")
+
+
+def test_without_nodes_a_finalizer_holds(aws, made):
+    aws.eks.delete_nodegroup(clusterName="one", nodegroupName="nodes")
+    server(aws).answer("DELETE", INGRESS, {}, b"")
+    assert server(aws).answer("GET", INGRESS, {}, b"")["metadata"]["deletionTimestamp"]
+    assert aws.elbv2.describe_load_balancers()["LoadBalancers"]
 
 
 def test_a_log_group_comes_back(aws, made):
