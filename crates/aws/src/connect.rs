@@ -276,6 +276,7 @@ impl Aws {
             reach: reach::Settings::default(),
             emulator: false,
             teller: Teller::default(),
+            departure: Departure::default(),
         }
     }
 
