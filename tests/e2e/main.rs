@@ -15,6 +15,7 @@ mod conformance;
 mod consent;
 mod crashes;
 mod database;
+mod departure;
 mod edge;
 mod environments;
 mod faults;

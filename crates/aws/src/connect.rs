@@ -23,6 +23,7 @@ use crate::budget::Budgets;
 use crate::cloud::Place;
 use crate::dns::Dns;
 use crate::errors::Ask;
+use crate::leftovers::{self, Departure};
 use crate::profile;
 use crate::reach;
 use crate::regions;
@@ -107,6 +108,7 @@ pub struct Aws {
     reach: reach::Settings,
     emulator: bool,
     teller: Teller,
+    departure: Departure,
 }
 
 /// Connects, and asks whose credentials these are.
@@ -148,6 +150,7 @@ pub async fn connect(options: Options) -> Result<Aws, ConnectError> {
         reach: options.reach,
         emulator: options.emulator,
         teller: options.teller,
+        departure: Departure::default(),
     })
 }
 
@@ -273,6 +276,7 @@ impl Aws {
             reach: reach::Settings::default(),
             emulator: false,
             teller: Teller::default(),
+            departure: Departure::default(),
         }
     }
 
@@ -396,13 +400,31 @@ impl Aws {
             partition: self.identity.partition.clone(),
         };
         let meter = SharedInterceptor::new(self.meter.clone());
-        Cloud::new(
+        let cloud = Cloud::new(
             place,
             &self.config,
             &meter,
             self.teller.clone(),
             (self.dns.clone(), self.hosts.clone()),
-        )
+        );
+        Cloud {
+            departure: self.departure.clone(),
+            ..cloud
+        }
+    }
+
+    /// Deletes log groups that services have made again for clusters that this process has deleted. To be called last:
+    /// events arrive late.
+    pub async fn clear_late(&self) {
+        for (region, cluster) in self.departure.ended() {
+            leftovers::clear_late(&self.cloud(&region), &cluster).await;
+        }
+    }
+
+    /// What this process does about the programs of the clusters that it deletes, in all regions.
+    #[must_use]
+    pub const fn departure(&self) -> &Departure {
+        &self.departure
     }
 }
 

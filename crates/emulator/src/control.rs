@@ -156,6 +156,16 @@ impl Control {
         self.post("profile", changes).map(drop)
     }
 
+    /// Programs begin to work in a cluster: `{"cluster": NAME}`, with `"zone": ID` for records in that zone, with
+    /// `"denied": true` for an API server that lets nobody in. Answers the IDs of what they make.
+    ///
+    /// # Errors
+    /// When there is no such cluster.
+    pub fn controllers(&self, of: &Value) -> Result<Value, EmulatorError> {
+        let answer = self.post("controllers", of)?;
+        Ok(answer.get("made").cloned().unwrap_or_default())
+    }
+
     /// How many things there are of each kind, counted in the local AWS itself.
     ///
     /// # Errors

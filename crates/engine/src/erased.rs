@@ -13,7 +13,7 @@ use crate::changes::is_under;
 use crate::fields::{Fact, Fields};
 use crate::kind::{
     Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
-    Phase, Replace, Timing, Wanted,
+    Phase, Replace, Timing, Vacated, Wanted,
 };
 use crate::read::Read;
 use crate::state::legible;
@@ -59,6 +59,7 @@ pub struct Facts {
     pub shared: bool,
     pub holds_data: bool,
     pub inside: Option<&'static str>,
+    pub vacated_by: Option<&'static str>,
     pub checksum: Option<&'static str>,
     pub helped_by: &'static [&'static str],
     pub permissions: Permissions,
@@ -93,6 +94,7 @@ impl Facts {
             shared: K::SHARED,
             holds_data: K::HOLDS_DATA,
             inside: K::INSIDE,
+            vacated_by: K::VACATED_BY,
             checksum: K::CHECKSUM,
             helped_by: K::HELPED_BY,
             permissions: K::PERMISSIONS,
@@ -205,6 +207,27 @@ pub trait AnyKind: Send + Sync {
     /// See [`Kind::holders`].
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         self.attached(live)
+    }
+    /// See [`Kind::vacate`].
+    fn vacate<'a>(&'a self, _home: &'a Id) -> BoxFuture<'a, CloudResult<Vacated>> {
+        Box::pin(std::future::ready(Ok(Vacated::Left)))
+    }
+    /// See [`Kind::lingers`].
+    fn lingers<'a>(
+        &'a self,
+        _id: &'a Id,
+        _last: &'a Value,
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
+    }
+    /// See [`Kind::clear_up`].
+    fn clear_up<'a>(
+        &'a self,
+        _id: &'a Id,
+        _last: &'a Value,
+        _owner: &'a Owner,
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        Box::pin(std::future::ready(Ok(Vec::new())))
     }
     /// See [`Kind::create`].
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>>;
@@ -496,6 +519,27 @@ impl<K: Kind> AnyKind for Bound<K> {
 
     fn holders<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Vec<Attached>>> {
         Box::pin(async move { K::holders(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn vacate<'a>(&'a self, home: &'a Id) -> BoxFuture<'a, CloudResult<Vacated>> {
+        Box::pin(K::vacate(&self.cloud, home))
+    }
+
+    fn lingers<'a>(
+        &'a self,
+        id: &'a Id,
+        last: &'a Value,
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        Box::pin(K::lingers(&self.cloud, id, last))
+    }
+
+    fn clear_up<'a>(
+        &'a self,
+        id: &'a Id,
+        last: &'a Value,
+        owner: &'a Owner,
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        Box::pin(K::clear_up(&self.cloud, id, last, owner))
     }
 
     fn create<'a>(&'a self, spec: &'a Value, claim: &'a Claim) -> BoxFuture<'a, CloudResult<Id>> {

@@ -15,6 +15,8 @@ pub enum Doing {
     Create,
     Update,
     Delete,
+    /// Programs in it delete what they have made elsewhere.
+    Vacate,
     Adopt,
     Wait,
     Keep,
@@ -30,6 +32,7 @@ impl Doing {
             Self::Create => "create",
             Self::Update => "update",
             Self::Delete => "delete",
+            Self::Vacate => "vacate",
             Self::Adopt => "adopt",
             Self::Wait => "wait",
             Self::Keep => "keep",

@@ -151,6 +151,15 @@ pub struct Attached {
     pub what: String,
 }
 
+/// What became of the programs in an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Vacated {
+    /// They were told to delete what they had made, and are at it.
+    Told,
+    /// Nobody could tell them, or there are none: nothing is to be waited for.
+    Left,
+}
+
 /// An object to look for: by its owner's tags, or by its natural name.
 #[derive(Clone, Debug)]
 pub struct Wanted<K: Kind> {
@@ -284,6 +293,9 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// The kind inside which objects of this kind live: they go with it, without a call of their own, and may be
     /// out of reach where it cannot be entered from. They then count as they were last applied.
     const INSIDE: Option<&'static str> = None;
+    /// Of a kind in whose objects programs run that make objects of their own in the cloud: the kind whose
+    /// [`Kind::vacate`] ends those programs' work, as long as they are alive.
+    const VACATED_BY: Option<&'static str> = None;
     /// Of a kind whose objects can be known from a record that others could write to, instead of from a look at them:
     /// the output that is the record's checksum. A record that is not the one that the state knows is not believed:
     /// the object is restored. Empty where the object itself was looked at.
@@ -482,6 +494,37 @@ pub trait Kind: Sized + Send + Sync + 'static {
     /// What the deletion of this object leaves on purpose, because it holds data. The engine keeps what that needs.
     fn leaves(_live: &Live<Self>) -> Option<Leaves> {
         None
+    }
+
+    /// Ends what programs in `home` keep in the cloud, before anything that they need is deleted: whoever made it
+    /// deletes it best. What cannot be done is told by the kind itself, and is no failure: [`Kind::clear_up`] does the
+    /// rest. `home` is the ID of an object of a kind that names this one as its [`Kind::VACATED_BY`].
+    fn vacate(
+        _cloud: &Self::Cloud,
+        _home: &Id,
+    ) -> impl Future<Output = CloudResult<Vacated>> + Send {
+        std::future::ready(Ok(Vacated::Left))
+    }
+
+    /// What programs in an object of this kind made in the cloud and are deleting now, in words. `last` is the spec
+    /// last applied.
+    fn lingers(
+        _cloud: &Self::Cloud,
+        _id: &Id,
+        _last: &serde_json::Value,
+    ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
+        std::future::ready(Ok(Vec::new()))
+    }
+
+    /// Deletes what programs in an object of this kind have left in the cloud, after the object is gone, however it
+    /// went. Answers what is still on its way out, in words: it is called again until there is nothing.
+    fn clear_up(
+        _cloud: &Self::Cloud,
+        _id: &Id,
+        _last: &serde_json::Value,
+        _owner: &Owner,
+    ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
+        std::future::ready(Ok(Vec::new()))
     }
 
     /// Starts the deletion and returns at once. The engine takes `NotFound` for success.

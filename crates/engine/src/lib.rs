@@ -50,7 +50,7 @@ pub use error::{Class, CloudError, CloudResult, chain};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
 pub use kind::{
     Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
-    Phase, Replace, Timing, Wanted,
+    Phase, Replace, Timing, Vacated, Wanted,
 };
 pub use nearest::nearest;
 pub use read::{Read, find_by_id};

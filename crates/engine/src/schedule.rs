@@ -2,6 +2,8 @@
 //!
 //! Pure: the executor drives it with real calls, the prediction drives it under virtual time.
 
+mod vacate;
+
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
@@ -25,6 +27,11 @@ pub enum Work {
     Converge(Action),
     /// Forgets the address and leaves its object where it is.
     Keep,
+    /// Has the programs in the object of the address delete what they have made elsewhere, as long as they live.
+    Vacate {
+        /// The object.
+        id: Id,
+    },
     /// Deletes one object of the address and waits until it is gone; without an id only state forgets it.
     Delete {
         /// The object to delete.
@@ -91,6 +98,7 @@ impl Schedule {
             ops: DiGraph::new(),
             converge: HashMap::new(),
             delete: HashMap::new(),
+            vacate: HashMap::new(),
         };
         for step in &plan.steps {
             layout.add(step, catalog);
@@ -98,6 +106,7 @@ impl Schedule {
         let mut edges = HashSet::new();
         layout.edges_of_creation(plan, graph, &mut edges);
         layout.edges_of_deletion(plan, graph, state, &mut edges);
+        vacate::edges(&layout, &Consumers::of(graph, state), &mut edges);
         let mut ops = layout.ops;
         for (from, to, wait) in edges {
             ops.add_edge(from, to, wait);
@@ -297,6 +306,8 @@ struct Layout {
     converge: HashMap<Address, OpId>,
     /// Deletions of an address: the object that stood for it, and deposed ones.
     delete: HashMap<Address, Vec<OpId>>,
+    /// What is done in an object before it, and what its programs need, is deleted.
+    vacate: HashMap<Address, OpId>,
 }
 
 impl Layout {
@@ -352,6 +363,16 @@ impl Layout {
         // what it was built on may be built on the successor now.
         if step.action == Action::Delete {
             delete(step.id.clone(), false);
+        }
+        let facts = catalog.bind(&step.kind, &step.scope);
+        let vacated = facts.is_some_and(|kind| kind.facts().vacated_by.is_some());
+        if let (Action::Delete, Some(id), true) = (step.action, &step.id, vacated) {
+            let op = self.ops.add_node(Op {
+                address: step.address.clone(),
+                work: Work::Vacate { id: id.clone() },
+                usual: vacate::USUAL,
+            });
+            self.vacate.insert(step.address.clone(), op);
         }
     }
 
@@ -444,7 +465,7 @@ impl Layout {
     fn object_of(&self, delete: OpId) -> Option<&Id> {
         match &self.ops[delete].work {
             Work::Delete { id, .. } => id.as_ref(),
-            Work::Converge(_) | Work::Keep => None,
+            Work::Converge(_) | Work::Keep | Work::Vacate { .. } => None,
         }
     }
 }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use kube::{Client, Config};
-use platctl_engine::{Class, CloudError, CloudResult, Owner};
+use platctl_engine::{Class, CloudError, CloudResult, Owner, Vacated};
 use tokio::sync::Mutex;
 
 use crate::budgets::{self, Blocking};
 use crate::forward::{self, Destination, Forwarder};
+use crate::server::vacate;
 use crate::tokens::{Tokens, authenticated};
-use crate::{Api, JobOrder, Order, ReleaseOrder, Server, SetState};
+use crate::{Api, JobOrder, Order, ReleaseOrder, Server, SetState, VacateOrder, VacateReport};
 
 /// An API server that can be reached from here.
 #[derive(Clone, Debug)]
@@ -47,6 +48,12 @@ pub trait Provider: Send + Sync {
     fn token<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<String>>;
     /// A value that is kept outside of the cluster: key `key` of the JSON in the secret of this ARN.
     fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>>;
+    /// Whether claims of volumes may be deleted when a cluster is, and the data of the volumes with them.
+    fn deletes_volumes(&self) -> bool {
+        false
+    }
+    /// What became of the programs in a cluster that is to be deleted, or why they were not reached.
+    fn vacated(&self, _cluster: &str, _report: &CloudResult<VacateReport>) {}
     /// What is at this address.
     fn fetch<'a>(&'a self, manifest: &'a crate::Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>>;
 }
@@ -184,6 +191,27 @@ impl Clusters {
     }
 }
 
+impl Clusters {
+    /// Has what runs in a cluster delete what it has made in AWS. A cluster that cannot be reached is no failure: the
+    /// provider hears of it, and what is left is deleted without it.
+    pub(crate) async fn vacate(&self, cluster: &str) -> CloudResult<Vacated> {
+        let order = VacateOrder {
+            claims: self.provider.deletes_volumes(),
+        };
+        let mut tell = |text: &str| tracing::debug!(cluster, text, "waiting");
+        let report = match self.server(cluster).await {
+            Ok(None) => return Ok(Vacated::Left),
+            Ok(Some(server)) => vacate(&*server, &order, &mut tell).await,
+            Err(error) => Err(error),
+        };
+        self.provider.vacated(cluster, &report);
+        Ok(match report {
+            Ok(report) if report.alive => Vacated::Told,
+            _ => Vacated::Left,
+        })
+    }
+}
+
 /// The way into one cluster, for longer than a token lasts.
 #[derive(Debug)]
 pub struct Renewing {
@@ -230,6 +258,10 @@ impl Server for Renewing {
 
     fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(async move { self.server().await?.release(order).await })
+    }
+
+    fn vacate<'a>(&'a self, order: &'a VacateOrder) -> BoxFuture<'a, CloudResult<VacateReport>> {
+        Box::pin(async move { self.server().await?.vacate(order).await })
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::BoxFuture;
 use futures::{StreamExt, TryStreamExt, stream};
 use kube::Client;
-use kube::api::{Api as KubeApi, DeleteParams, DynamicObject, ListParams, Patch, PatchParams};
+use kube::api::{Api as KubeApi, DeleteParams, DynamicObject, Patch, PatchParams};
 use kube::core::GroupVersionKind;
 use kube::discovery::{ApiCapabilities, ApiResource, Scope, pinned_kind};
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
@@ -18,9 +18,10 @@ use crate::inventory::{self, Applied, Inventory};
 use crate::key::{Key, parse};
 use crate::objects::Manifest;
 use crate::owned::{MANAGER, owned};
+use crate::vacate::held;
 use crate::{
-    JobOrder, Order, Provider, ReleaseOrder, Server, SetState, digest, drifted, errors, health,
-    manifest, secrets,
+    JobOrder, Order, Provider, ReleaseOrder, Server, SetState, VacateOrder, VacateReport, digest,
+    drifted, errors, health, manifest, secrets,
 };
 
 /// How many calls are under way at a time.
@@ -30,7 +31,7 @@ const ESTABLISHED: (Duration, Duration) = (Duration::from_secs(60), Duration::fr
 
 /// The API server of one cluster.
 pub struct Api {
-    client: Client,
+    pub(crate) client: Client,
     provider: Arc<dyn Provider>,
     kinds: Mutex<HashMap<GroupVersionKind, (ApiResource, ApiCapabilities)>>,
 }
@@ -47,7 +48,7 @@ impl Api {
     }
 
     /// What the server knows of a kind; none when it does not serve it.
-    async fn kind(
+    pub(crate) async fn kind(
         &self,
         gvk: &GroupVersionKind,
     ) -> CloudResult<Option<(ApiResource, ApiCapabilities)>> {
@@ -69,7 +70,7 @@ impl Api {
     }
 
     /// Where objects of this kind are; none when the server does not serve it.
-    async fn place(&self, key: &Key) -> CloudResult<Option<KubeApi<DynamicObject>>> {
+    pub(crate) async fn place(&self, key: &Key) -> CloudResult<Option<KubeApi<DynamicObject>>> {
         Ok(self
             .kind(&key.gvk())
             .await?
@@ -91,7 +92,7 @@ impl Api {
         Ok(found.map(|object| json!(object)))
     }
 
-    async fn get_all<'a>(
+    pub(crate) async fn get_all<'a>(
         &self,
         keys: impl Iterator<Item = &'a String>,
     ) -> CloudResult<Vec<(Key, Option<Value>)>> {
@@ -148,7 +149,7 @@ impl Api {
             .map_err(|e| errors::cloud_error(&operation, &e))
     }
 
-    async fn remove(&self, key: &Key) -> CloudResult<()> {
+    pub(crate) async fn remove(&self, key: &Key) -> CloudResult<()> {
         let Some(place) = self.place(key).await? else {
             return Ok(());
         };
@@ -386,15 +387,7 @@ impl Api {
         }
         let mut left = Vec::new();
         for (key, live) in self.get_all(inventory.objects.keys()).await? {
-            if let Some(live) = live {
-                let finalizers = live
-                    .pointer("/metadata/finalizers")
-                    .filter(|list| **list != json!([]));
-                left.push(match finalizers {
-                    Some(finalizers) => format!("{} (held by {finalizers})", key.short()),
-                    None => key.short(),
-                });
-            }
+            left.extend(live.map(|live| held(&key, &live)));
         }
         if left.is_empty() {
             return inventory::forget(&self.client, set).await;
@@ -427,22 +420,10 @@ impl Api {
                 .and_then(|version| version["name"].as_str())
                 .unwrap_or("v1");
             let gvk = GroupVersionKind::gvk(text("/spec/group"), version, text("/spec/names/kind"));
-            let Some((resource, _)) = self.kind(&gvk).await? else {
-                continue;
-            };
-            let all = KubeApi::<DynamicObject>::all_with(self.client.clone(), &resource);
-            let listed = all.list(&ListParams::default()).await;
-            let listed = listed
-                .map_err(|e| errors::cloud_error(&format!("kubernetes:List {}", gvk.kind), &e))?;
+            let listed = self.list(&gvk).await?;
             let theirs: Vec<String> = listed
-                .items
                 .iter()
-                .filter_map(|one| {
-                    let mut one = json!(one);
-                    one["apiVersion"] = gvk.api_version().into();
-                    one["kind"] = gvk.kind.clone().into();
-                    Key::of(&one)
-                })
+                .map(|(key, _)| key)
                 .filter(|key| !keys.contains(key))
                 .map(|key| key.short())
                 .collect();
@@ -497,6 +478,10 @@ impl Server for Api {
 
     fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>> {
         Box::pin(self.do_release(order))
+    }
+
+    fn vacate<'a>(&'a self, order: &'a VacateOrder) -> BoxFuture<'a, CloudResult<VacateReport>> {
+        Box::pin(self.do_vacate(order))
     }
 
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>> {

@@ -23,6 +23,7 @@ mod releases;
 mod secrets;
 mod server;
 mod tokens;
+mod vacate;
 
 #[cfg(test)]
 mod testing;
@@ -38,3 +39,4 @@ pub use manifest::verify;
 pub use objects::{Manifest, Objects};
 pub use secrets::secret;
 pub use server::{JobOrder, Order, Outcome, ReleaseOrder, Server, SetState, Step, Task, perform};
+pub use vacate::{VacateOrder, VacateReport};

@@ -7,7 +7,7 @@ use platctl_engine::fields::Fact::{Holds, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
     Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Resolved, SpecError, Stage, Timing,
+    Phase, Read, Resolved, SpecError, Stage, Timing, Vacated,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -264,6 +264,10 @@ impl Kind for Objects {
             objects: spec.objects.clone(),
         };
         server.apply(&spec.name, &order).await
+    }
+
+    async fn vacate(clusters: &Clusters, home: &Id) -> CloudResult<Vacated> {
+        clusters.vacate(home.as_str()).await
     }
 
     async fn delete(clusters: &Clusters, live: &Live<Self>) -> CloudResult<()> {

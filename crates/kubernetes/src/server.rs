@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::objects::Manifest;
+use crate::vacate::{VacateOrder, VacateReport};
 
 /// What a set is to be.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -105,6 +106,8 @@ pub trait Server: Send + Sync {
     fn run_job<'a>(&'a self, job: &'a JobOrder) -> BoxFuture<'a, CloudResult<()>>;
     /// Promotes or aborts a new version, and waits until it is done. What is done already is left as it is.
     fn release<'a>(&'a self, order: &'a ReleaseOrder) -> BoxFuture<'a, CloudResult<()>>;
+    /// Has what runs in the cluster delete what it has made in AWS, because the cluster is to be deleted.
+    fn vacate<'a>(&'a self, order: &'a VacateOrder) -> BoxFuture<'a, CloudResult<VacateReport>>;
     /// Deletes the set. Answers *in use* for as long as something of it is still there.
     fn delete<'a>(&'a self, set: &'a str) -> BoxFuture<'a, CloudResult<()>>;
 }
@@ -135,6 +138,11 @@ pub enum Task {
         /// The step.
         order: ReleaseOrder,
     },
+    /// [`Server::vacate`].
+    Vacate {
+        /// What is to go.
+        order: VacateOrder,
+    },
     /// [`Server::delete`].
     Delete {
         /// The set's name.
@@ -148,6 +156,8 @@ pub enum Task {
 pub enum Outcome {
     /// The set is this now; none when it is gone.
     Set(Option<SetState>),
+    /// This became of what runs in the cluster.
+    Vacated(VacateReport),
     /// It failed.
     Failed(CloudError),
 }
@@ -159,6 +169,10 @@ pub async fn perform(
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> Outcome {
     let done = match task {
+        Task::Vacate { order } => {
+            let done = vacate(server, order, tell).await;
+            return done.map_or_else(Outcome::Failed, Outcome::Vacated);
+        }
         Task::Read { set } => server.read(set).await,
         Task::Apply { set, order } => apply(server, set, order, tell).await,
         Task::Job { job } => server.run_job(job).await.map(|()| None),
@@ -200,6 +214,26 @@ async fn apply(
             }
             // Who asked sees what it waits for, and judges.
             _ => return Ok(state),
+        }
+    }
+}
+
+/// For how long a server that does not answer is asked again: without it, there is another way.
+const REACHED: std::time::Duration = std::time::Duration::from_secs(60);
+
+pub(crate) async fn vacate(
+    server: &dyn Server,
+    order: &VacateOrder,
+    tell: &mut (dyn FnMut(&str) + Send),
+) -> CloudResult<VacateReport> {
+    let begun = tokio::time::Instant::now();
+    loop {
+        match server.vacate(order).await {
+            Err(error) if error.class.is_transient() && begun.elapsed() < REACHED => {
+                tell(&error.to_string());
+                tokio::time::sleep(PAUSE).await;
+            }
+            other => return other,
         }
     }
 }

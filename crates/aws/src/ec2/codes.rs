@@ -35,6 +35,8 @@ pub(crate) const CODES: Codes = Codes {
                 "DependencyViolation",
                 "InvalidGroup.InUse",
                 "InvalidIPAddress.InUse",
+                "InvalidNetworkInterface.InUse",
+                "VolumeInUse",
             ],
         ),
         (Class::Busy, &["IncorrectState"]),

@@ -19,7 +19,7 @@ use serde_json::{Value, json};
 use super::auto_mode::{self, ComputeConfig};
 use super::cluster_versions::{self, one_step};
 use super::updates::{self, Subject, began};
-use super::{karpenter, phase, sync_tags, tags_of, tags_with};
+use super::{departure, phase, sync_tags, tags_of, tags_with};
 use crate::Cloud;
 use crate::errors::Ask;
 use crate::tags::Tags;
@@ -456,15 +456,10 @@ impl Kind for Cluster {
             "eks:UntagResource",
             "iam:PassRole",
         ],
-        delete: &[
-            "eks:DeleteCluster",
-            "ec2:DescribeInstances",
-            "ec2:TerminateInstances",
-            "ec2:DescribeLaunchTemplates",
-            "ec2:DeleteLaunchTemplate",
-        ],
+        delete: departure::PERMISSIONS,
     };
     const TIMING: Timing = Timing::seconds(600, 540, 180, 5400);
+    const VACATED_BY: Option<&'static str> = Some("kubernetes.Objects");
 
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
@@ -663,6 +658,19 @@ impl Kind for Cluster {
         updates::failure(cloud, subject, resumed).await
     }
 
+    async fn lingers(cloud: &Cloud, id: &Id, last: &Value) -> CloudResult<Vec<String>> {
+        departure::lingers(cloud, id, last).await
+    }
+
+    async fn clear_up(
+        cloud: &Cloud,
+        id: &Id,
+        last: &Value,
+        owner: &Owner,
+    ) -> CloudResult<Vec<String>> {
+        departure::after_deletion(cloud, id, last, owner).await
+    }
+
     /// EKS's own protection is lifted first: a deletion that `protect` does not forbid was asked for.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         if live.spec.deletion_protection {
@@ -679,7 +687,7 @@ impl Kind for Cluster {
             let message = "its deletion protection is being disabled";
             return Err(CloudError::new(Class::Busy, "eks:DeleteCluster", message));
         }
-        karpenter::clear(cloud, live.id.as_str()).await?;
+        departure::before_deletion(cloud, live).await?;
         let call = cloud.eks.delete_cluster().name(live.id.as_str());
         call.send().ask().await.map(drop)
     }

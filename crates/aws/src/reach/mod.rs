@@ -18,7 +18,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use futures::future::BoxFuture;
 use platctl_engine::{Class, CloudError, CloudResult};
-use platctl_kubernetes::{Access, Manifest, Provider, Way};
+use platctl_kubernetes::{Access, Manifest, Provider, VacateReport, Way};
 use serde_json::Value;
 
 use self::fetch::StandIn;
@@ -280,6 +280,30 @@ impl Provider for Reach {
 
     fn secret<'a>(&'a self, arn: &'a str, key: &'a str) -> BoxFuture<'a, CloudResult<String>> {
         Box::pin(self.value(arn, key))
+    }
+
+    fn deletes_volumes(&self) -> bool {
+        self.cloud.departure.deletes_volumes()
+    }
+
+    fn vacated(&self, cluster: &str, report: &CloudResult<VacateReport>) {
+        let departure = &self.cloud.departure;
+        match report {
+            Ok(report) => {
+                departure.keep(report.retained.iter().cloned());
+                if report.alive && !report.held.is_empty() {
+                    departure.note(format!(
+                        "In the cluster {cluster}, these objects were not deleted in time: {}. What their controllers \
+                         made in AWS is deleted without them",
+                        report.held.join(", ")
+                    ));
+                }
+            }
+            Err(error) => departure.note(format!(
+                "The workloads of the cluster {cluster} could not be told to delete what they made in AWS: {error}. \
+                 platctl deletes what carries the tags of the cluster"
+            )),
+        }
     }
 
     fn fetch<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>> {

@@ -16,7 +16,8 @@ use platctl_engine::retry::call_with_retries;
 use platctl_engine::tell::Told;
 use platctl_engine::{Class, CloudError, CloudResult, Owner};
 use platctl_kubernetes::{
-    JobOrder, Manifest, Order, Outcome, ReleaseOrder, Server, SetState, Task,
+    JobOrder, Manifest, Order, Outcome, ReleaseOrder, Server, SetState, Task, VacateOrder,
+    VacateReport,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -94,6 +95,9 @@ impl Errand {
     }
 }
 
+/// What a build changes that ends the work of a cluster.
+const VACATE: &str = "the cluster";
+
 /// The variable that tells what a build changes.
 const SUBJECT: &str = "SUBJECT";
 
@@ -105,6 +109,7 @@ fn subject(task: &Task) -> Option<&str> {
         Task::Apply { set, .. } | Task::Delete { set } => Some(set),
         Task::Job { job } => Some(&job.name),
         Task::Release { order } => Some(&order.name),
+        Task::Vacate { .. } => Some(VACATE),
     }
 }
 
@@ -309,6 +314,15 @@ impl Runner {
 
     /// Does a task by a build.
     async fn run(&self, task: Task) -> CloudResult<Option<SetState>> {
+        match self.outcome_of(task).await? {
+            Outcome::Set(state) => Ok(state),
+            Outcome::Vacated(_) => Ok(None),
+            Outcome::Failed(error) => Err(error),
+        }
+    }
+
+    /// Does a task by a build, and answers what it came to.
+    async fn outcome_of(&self, task: Task) -> CloudResult<Outcome> {
         let program = self.upload().await?;
         let text = serde_json::to_vec(&(&self.cluster, &task))
             .map_err(|e| CloudError::new(Class::Invalid, "s3:PutObject", e.to_string()))?;
@@ -340,8 +354,7 @@ impl Runner {
         erase(&self.cloud, &self.bucket, &errand.task).await?;
         erase(&self.cloud, &self.bucket, &errand.outcome()).await?;
         match outcome {
-            Some(Outcome::Set(state)) => Ok(state),
-            Some(Outcome::Failed(error)) => Err(error),
+            Some(outcome) => Ok(outcome),
             None => Err(self.no_outcome(&build).await),
         }
     }
@@ -592,6 +605,17 @@ impl Server for Runner {
         Box::pin(async move {
             let order = order.clone();
             self.run(Task::Release { order }).await.map(drop)
+        })
+    }
+
+    fn vacate<'a>(&'a self, order: &'a VacateOrder) -> BoxFuture<'a, CloudResult<VacateReport>> {
+        Box::pin(async move {
+            let task = Task::Vacate { order: *order };
+            match self.outcome_of(task).await? {
+                Outcome::Vacated(report) => Ok(report),
+                Outcome::Failed(error) => Err(error),
+                Outcome::Set(_) => Ok(VacateReport::default()),
+            }
         })
     }
 

@@ -143,6 +143,18 @@ async fn all(cloud: &Cloud) -> CloudResult<Vec<(Id, String)>> {
         .collect())
 }
 
+/// The zones that carry the tags of a stack, by ID.
+pub(crate) async fn of_this_stack(cloud: &Cloud, stack: &str) -> CloudResult<Vec<String>> {
+    let ids: Vec<Id> = all(cloud).await?.into_iter().map(|(id, _)| id).collect();
+    let tags = read_tags(cloud, kind(), &ids).await?;
+    let ours = |(_, tags): &(String, Tags)| {
+        split(tags.clone())
+            .1
+            .is_some_and(|owner| owner.stack == stack)
+    };
+    Ok(tags.into_iter().filter(ours).map(|(id, _)| id).collect())
+}
+
 fn vpc(cloud: &Cloud, id: &VpcId) -> Vpc {
     Vpc::builder()
         .vpc_id(id.as_str())

@@ -10,6 +10,8 @@ mod tags;
 mod texts;
 
 pub(crate) use codes::CODES;
+pub(crate) use records::{change as change_records, read as read_records};
+pub(crate) use texts::unquoted;
 
 use aws_smithy_types::error::operation::BuildError;
 use platctl_engine::{Class, CloudError, CloudResult};

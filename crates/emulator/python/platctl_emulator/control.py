@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from . import guard, profiles
+from .controllers import start
 from .guard import GUARD
 from .hostile import HOSTILE
 from .hosts import HOSTS
@@ -92,6 +93,12 @@ class Control:
             TIMELINE.tick()
             set_state(str(body["kind"]), str(body["id"]), str(body["state"]))
         return {}
+
+    def post_controllers(self, body: dict[str, Any]) -> dict[str, Any]:
+        """Programs begin to work in a cluster; answers what they make in AWS."""
+        with self._app.moto.lock:
+            TIMELINE.tick()
+            return {"made": start(str(body["cluster"]), body.get("zone"), bool(body.get("denied")))}
 
     def post_hosts(self, body: dict[str, Any]) -> dict[str, Any]:
         """Does what only people do at hosts of repositories."""

@@ -29,6 +29,7 @@ TRACES = {
     "s3:FakeKey",
     "layer:builds",
     "layer:cache_snapshots",
+    "layer:controllers",
     "layer:deleted_queues",
     "layer:eks.updates",
     "layer:executions",

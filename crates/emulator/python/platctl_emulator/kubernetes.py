@@ -17,6 +17,10 @@ BUILT_IN = (
     ("v1", "ConfigMap", "configmaps", True),
     ("v1", "Secret", "secrets", True),
     ("v1", "Service", "services", True),
+    ("v1", "Node", "nodes", False),
+    ("v1", "Pod", "pods", True),
+    ("v1", "PersistentVolume", "persistentvolumes", False),
+    ("v1", "PersistentVolumeClaim", "persistentvolumeclaims", True),
     ("v1", "ServiceAccount", "serviceaccounts", True),
     ("apps/v1", "Deployment", "deployments", True),
     ("apps/v1", "StatefulSet", "statefulsets", True),
@@ -24,6 +28,7 @@ BUILT_IN = (
     ("batch/v1", "Job", "jobs", True),
     ("batch/v1", "CronJob", "cronjobs", True),
     ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies", True),
+    ("networking.k8s.io/v1", "Ingress", "ingresses", True),
     ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets", True),
     ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", True),
     ("storage.k8s.io/v1", "StorageClass", "storageclasses", False),
@@ -59,6 +64,9 @@ class Server:
 
     def __init__(self) -> None:
         self.objects, self.version = {}, 0
+        # Told of an object that is to go; answers whether its controller has let it go. And whether nobody may come in.
+        self.deleted: Any = None
+        self.denied = False
 
     def served(self) -> Iterator[Any]:
         """All kinds that are served now."""
@@ -102,6 +110,8 @@ class Server:
         key = (version, plural, namespace, name)
         if parts[2:] == ["status"] and method == "PATCH":
             return self.patch_status(key, json.loads(body))
+        if method == "PATCH" and "fieldManager" not in query:
+            return self.merge(key, json.loads(body))
         if method == "PATCH":
             return self.apply(key, query, json.loads(body))
         if key not in self.objects:
@@ -160,6 +170,17 @@ class Server:
         self.objects[key] = object
         return object
 
+    def merge(self, key: tuple[Any, ...], patch: Any) -> Any:
+        """A merge patch of what is there."""
+        if key not in self.objects:
+            raise Denied(404, "NotFound", f'{key[1]} "{key[3]}" not found')
+        object = self.objects[key]
+        patched(object, patch)
+        self.version += 1
+        object["metadata"]["resourceVersion"] = str(self.version)
+        settle(object)
+        return object
+
     def patch_status(self, key: tuple[Any, ...], patch: Any) -> Any:
         """A merge patch of the status, which is all that this subresource takes."""
         if key not in self.objects:
@@ -175,6 +196,8 @@ class Server:
         """What a finalizer holds stays; what is in a namespace or of a definition's kind goes along."""
         object = self.objects[key]
         object["metadata"]["deletionTimestamp"] = "2026-01-01T00:00:00Z"
+        if self.deleted and self.deleted(key):
+            object["metadata"].pop("finalizers", None)
         if object["metadata"].get("finalizers"):
             return object
         inside = [other for other in self.objects if key[1] == "namespaces" and other[2] == key[3]]
@@ -268,6 +291,10 @@ class Kubernetes:
         self._servers[name] = Server()
         return f"{self.base}/_platctl/kubernetes/{name}"
 
+    def server(self, endpoint: str | None) -> Any:
+        """The server at this address; none where there is none."""
+        return self._servers.get((endpoint or "").rpartition("/")[2])
+
     def end(self, endpoint: str | None) -> None:
         """A server is no more."""
         self._servers.pop((endpoint or "").rpartition("/")[2], None)
@@ -302,6 +329,8 @@ class Kubernetes:
                 raise Denied(503, "ServiceUnavailable", "there is no such cluster")
             if not GUARD.admits(environ.get("HTTP_AUTHORIZATION", "")):
                 raise Denied(401, "Unauthorized", "Unauthorized")
+            if self._servers[name].denied:
+                raise Denied(403, "Forbidden", "nobody may do anything in this cluster")
             self._permitted(name, GUARD.role(environ.get("HTTP_AUTHORIZATION", "")))
             answer = self._servers[name].answer(environ["REQUEST_METHOD"], f"/{rest}", query, body)
             return 200, HEADERS, json.dumps(answer).encode()

@@ -45,6 +45,7 @@ impl Run {
         if let Some(live) = self.observed.get(&record.kind, &record.scope, id) {
             self.delete_live(address, &record, live).await?;
         }
+        self.clear_up(address, &record, id).await?;
         // Objects of one address may be deleted side by side: what counts is the record now.
         let record = self.session.record(address).unwrap_or(record);
         self.forget(address, record, Some(id)).await?;
@@ -113,7 +114,7 @@ impl Run {
                 let live = self.observed.get(kind, scope, id.as_ref()?)?;
                 self.catalog.bind(kind, scope)?.leaves(live)?.what
             }
-            Work::Converge(_) => return None,
+            Work::Converge(_) | Work::Vacate { .. } => return None,
         };
         Some(Kept {
             address: address.clone(),

@@ -43,6 +43,7 @@ mod obstacle;
 mod ownership;
 mod pending;
 mod run;
+mod vacate;
 mod watch;
 
 use std::collections::HashSet;
@@ -229,6 +230,7 @@ async fn operate(
             .delete(&address, id.as_ref(), deposed)
             .await
             .map(|()| id),
+        Work::Vacate { id } => run.vacate(&address, &id).await.map(|()| Some(id)),
     };
     let elapsed = begun.elapsed();
     let elapsed_ms = millis(elapsed);
@@ -246,6 +248,7 @@ async fn operate(
 fn doing(run: &Run, address: &Address, work: &Work) -> Doing {
     match work {
         Work::Delete { .. } => Doing::Delete,
+        Work::Vacate { .. } => Doing::Vacate,
         Work::Keep => Doing::Keep,
         Work::Converge(Action::NoOp) => Doing::Wait,
         Work::Converge(_) if run.observed.found.contains_key(address) => Doing::Adopt,
@@ -260,7 +263,9 @@ fn generation(run: &Run, address: &Address, work: &Work) -> Option<u32> {
     let mut objects = record.object.iter().chain(&record.deposed);
     let object = match work {
         Work::Converge(Action::Create | Action::Replace(_)) => None,
-        Work::Delete { id: Some(id), .. } => objects.find(|object| object.id == *id),
+        Work::Delete { id: Some(id), .. } | Work::Vacate { id } => {
+            objects.find(|object| object.id == *id)
+        }
         Work::Converge(_) | Work::Keep | Work::Delete { .. } => record.object.as_ref(),
     };
     object.map(|object| object.generation)

@@ -106,6 +106,7 @@ const fn participle(doing: Doing) -> &'static str {
         Doing::Create => "being created",
         Doing::Update => "being updated",
         Doing::Delete => "being deleted",
+        Doing::Vacate => "being emptied",
         Doing::Adopt => "being adopted",
         Doing::Wait => "waiting",
         Doing::Keep => "kept",

@@ -16,3 +16,4 @@ mod random;
 mod renames;
 mod replacement;
 mod turns;
+mod vacate;

@@ -1,4 +1,5 @@
-//! Five toy kinds: found by tags, by token, by a unique name, untaggable, and shared by all stacks.
+//! Toy kinds: found by tags, by token, by a unique name, untaggable, shared by all stacks; a house in which others live,
+//! and one whose deletion takes long.
 
 use std::time::Duration;
 
@@ -10,7 +11,7 @@ use crate::fields::{Fact, Fields};
 use crate::{
     AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError,
     CloudResult, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError,
-    Timing,
+    Timing, Vacated,
 };
 
 const PERMISSIONS: Permissions = Permissions {
@@ -53,6 +54,8 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         "toy.Name" => ("toy.Name", Identity::Name),
         "toy.Plain" => ("toy.Plain", Identity::Name),
         "toy.Shared" => ("toy.Shared", Identity::Name),
+        "toy.House" => ("toy.House", Identity::Tags),
+        "toy.Slow" => ("toy.Slow", Identity::Tags),
         _ => return None,
     };
     Some(Facts {
@@ -75,6 +78,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         },
         shared: name == "toy.Shared",
         inside: None,
+        vacated_by: (name == "toy.House").then_some("toy.Plain"),
         checksum: (name == "toy.Plain").then_some("checksum"),
         helped_by: if name == "toy.Token" {
             &["toy.Plain"]
@@ -86,7 +90,7 @@ pub(crate) fn facts(name: &str) -> Option<Facts> {
         timing: Timing {
             create: Duration::from_secs(if name == "toy.Token" { 100 } else { 1 }),
             update: Duration::from_secs(1),
-            delete: Duration::from_secs(1),
+            delete: Duration::from_secs(if name == "toy.Slow" { 600 } else { 1 }),
             limit: Duration::from_secs(if name == "toy.Token" { 3600 } else { 600 }),
         },
     })
@@ -271,6 +275,8 @@ impl FakeKind {
 
     fn remove(&self, id: &Id) -> CloudResult<()> {
         let mut world = self.cloud.world.lock().unwrap();
+        let address = world.things.get(id).and_then(|thing| thing.owner.as_ref());
+        let what = address.map_or(id.to_string(), |owner| owner.address.clone());
         if world
             .things
             .values()
@@ -287,6 +293,7 @@ impl FakeKind {
             thing.phase = Some(Phase::Failed(why));
             return Ok(());
         }
+        world.diary.push(format!("deleted {what}"));
         world
             .things
             .remove(id)
@@ -502,6 +509,50 @@ impl AnyKind for FakeKind {
         change.path == "/level"
             && live > stated
             && number(last).is_none_or(|last| Some(last) <= stated)
+    }
+
+    /// Only plain things can speak to who lives in a house.
+    fn vacate<'a>(&'a self, home: &'a Id) -> BoxFuture<'a, CloudResult<Vacated>> {
+        let mut world = self.cloud.world.lock().unwrap();
+        world.diary.push(format!("told those in {home}"));
+        let answer = match world.tenants {
+            Some(_) => Ok(Vacated::Told),
+            None => Err(self.error(Class::Denied, "the door is locked")),
+        };
+        Box::pin(std::future::ready(answer))
+    }
+
+    fn lingers<'a>(
+        &'a self,
+        _id: &'a Id,
+        _last: &'a Value,
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        let mut world = self.cloud.world.lock().unwrap();
+        let left = world.tenants.unwrap_or_default();
+        world.tenants = Some(left.saturating_sub(1));
+        if left == 0 {
+            world.diary.push("they have cleared up".to_owned());
+        }
+        let words = (0..left.min(2))
+            .map(|number| format!("tenant {number}"))
+            .collect();
+        Box::pin(std::future::ready(Ok(words)))
+    }
+
+    fn clear_up<'a>(
+        &'a self,
+        id: &'a Id,
+        last: &'a Value,
+        _owner: &'a Owner,
+    ) -> BoxFuture<'a, CloudResult<Vec<String>>> {
+        let mut world = self.cloud.world.lock().unwrap();
+        let left = world.rubbish;
+        world.rubbish = left.saturating_sub(1);
+        world.diary.push(format!("cleared up after {id}, {last}"));
+        let words = (0..left)
+            .map(|number| format!("rubbish {number}"))
+            .collect();
+        Box::pin(std::future::ready(Ok(words)))
     }
 
     /// What `/copies` says is nowhere else.

@@ -69,6 +69,12 @@ pub(crate) struct World {
     pub away: u32,
     /// How long a describe takes.
     pub slow: Duration,
+    /// What was done to houses and to things that were deleted, in order.
+    pub diary: Vec<String>,
+    /// How often those in a house have not cleared up yet; none when nobody can speak to them.
+    pub tenants: Option<usize>,
+    /// How often what they have left is still there after the house is gone.
+    pub rubbish: usize,
     /// How many describes are under way, and how many were at most.
     pub reading: usize,
     pub most_reading: usize,
@@ -129,6 +135,8 @@ impl Catalog for Cloud {
             "toy.Name",
             "toy.Plain",
             "toy.Shared",
+            "toy.House",
+            "toy.Slow",
         ]
     }
 }

@@ -92,7 +92,7 @@ impl Lab {
         )
     }
 
-    async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
+    pub(crate) async fn prepare(&self, graph: Option<Graph>, session: &Session) -> Prepared {
         self.region
             .iter()
             .for_each(|region| session.set_region(region));

@@ -54,6 +54,15 @@ const BUILT_IN: &[(&str, &str, &str, bool)] = &[
     ("v1", "Secret", "secrets", true),
     ("v1", "Service", "services", true),
     ("v1", "Pod", "pods", true),
+    ("v1", "Node", "nodes", false),
+    ("v1", "PersistentVolume", "persistentvolumes", false),
+    (
+        "v1",
+        "PersistentVolumeClaim",
+        "persistentvolumeclaims",
+        true,
+    ),
+    ("networking.k8s.io/v1", "Ingress", "ingresses", true),
     ("v1", "ServiceAccount", "serviceaccounts", true),
     ("apps/v1", "Deployment", "deployments", true),
     ("apps/v1", "StatefulSet", "statefulsets", true),
@@ -261,6 +270,7 @@ impl World {
         );
         match *method {
             Method::GET => self.get(&at),
+            Method::PATCH if !query.contains("fieldManager=") => self.merge_patch(&at, body),
             Method::PATCH => self.apply(&at, query, body),
             Method::DELETE => self.delete(&at),
             _ => refusal(405, "MethodNotAllowed", "no"),
@@ -315,6 +325,14 @@ impl World {
         } else {
             object["metadata"]["annotations"]["test/reads"] = reads.to_string().into();
         }
+        (200, object.clone())
+    }
+
+    fn merge_patch(&mut self, at: &str, body: &Value) -> Answer {
+        let Some(object) = self.objects.get_mut(at) else {
+            return refusal(404, "NotFound", at);
+        };
+        fields::change(object, body);
         (200, object.clone())
     }
 

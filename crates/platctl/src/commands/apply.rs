@@ -302,10 +302,13 @@ pub(crate) async fn converge(
         detach: ask.consent.detach(),
         ..site.options.clone()
     };
+    let departure = site.aws.departure();
+    departure.agree(&session.state(), &ask.consent.data.consent());
     let how = (progress.listener(), signals.stop.clone(), options);
     let outcome = prepared
         .carry_out(session.clone(), site.catalog(), how)
         .await?;
+    site.aws.clear_late().await;
     progress.end();
     log::carried_out(&outcome);
     let result = session.finish().await;
@@ -318,6 +321,7 @@ pub(crate) async fn converge(
             global,
         );
         blocked::explain(&outcome, site, &session.state(), global).await;
+        render::departure(departure, global);
     }
     if outcome.is_complete() {
         render::nothing_detached(&outcome.nothing_detached, global);
@@ -326,7 +330,11 @@ pub(crate) async fn converge(
     if let Some(life) = life {
         render::environments::life(&session.stack(), life, OffsetDateTime::now_utc(), global);
     }
-    Ok(exit(&outcome, &signals))
+    Ok(match exit(&outcome, &signals) {
+        // All that is the stack's is gone, but something that its workloads made is still there.
+        Exit::Done if departure.is_incomplete() => Exit::Changes,
+        exit => exit,
+    })
 }
 
 /// Notes for how long the stack is wanted. None where it was permanent and still is.

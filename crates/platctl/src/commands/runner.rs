@@ -22,7 +22,7 @@ pub(crate) async fn run(errand: Errand, global: &Global) -> Result<Exit, CliErro
     let outcome = perform(&server, &task, &mut |text| error_line(text)).await;
     errand.report(&cloud, &outcome).await?;
     match outcome {
-        Outcome::Set(_) => Ok(Exit::Done),
+        Outcome::Set(_) | Outcome::Vacated(_) => Ok(Exit::Done),
         Outcome::Failed(error) => Err(CliError::Runner(error)),
     }
 }

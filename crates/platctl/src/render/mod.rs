@@ -1,5 +1,6 @@
 //! Everything that a person, or a program, reads. Results on stdout, progress and errors on stderr.
 
+mod departure;
 pub(crate) mod drift;
 pub(crate) mod environments;
 pub(crate) mod error;
@@ -29,6 +30,7 @@ use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::cloud::Site;
+pub(crate) use departure::departure;
 pub(crate) use style::Paint;
 
 /// The version of the `--json` format. Raised when a program that reads it would have to change.

@@ -144,7 +144,7 @@ fn skipped(outcome: &Outcome) -> String {
 /// What was deleted, each seen to be gone.
 fn receipt(outcome: &Outcome) -> String {
     let mut text = String::from("\nDeleted, and confirmed to be gone:\n");
-    let gone = |done: &&Done| !matches!(done.doing, Doing::Keep | Doing::Leave);
+    let gone = |done: &&Done| !matches!(done.doing, Doing::Keep | Doing::Leave | Doing::Vacate);
     for done in outcome.done.iter().filter(gone) {
         let id = done.id.as_ref().map_or("(did not exist)", |id| id.as_str());
         let _ = writeln!(text, "  {}  {}", done.address, super::value::clean(id));

@@ -194,7 +194,15 @@ impl Live {
                 if let Some(bar) = bars.remove(address) {
                     bar.finish_and_clear();
                 }
-                self.total.inc(1);
+                // The object itself is still to be deleted.
+                let emptied = matches!(
+                    event,
+                    Event::Finished {
+                        doing: Doing::Vacate,
+                        ..
+                    }
+                );
+                self.total.inc(u64::from(!emptied));
             }
             _ => {}
         }
@@ -209,6 +217,7 @@ const fn doing_text(doing: Doing) -> &'static str {
         Doing::Create => "creating",
         Doing::Update => "updating",
         Doing::Delete => "deleting",
+        Doing::Vacate => "deleting what its workloads made in AWS",
         Doing::Adopt => "adopting",
         Doing::Wait => "waiting",
         Doing::Keep => "keeping",
@@ -234,6 +243,7 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 Doing::Create => (paint.add("+"), "created"),
                 Doing::Update => (paint.change("~"), "updated"),
                 Doing::Delete => (paint.remove("-"), "deleted"),
+                Doing::Vacate => (paint.remove("-"), "emptied"),
                 Doing::Adopt => (paint.add("+"), "adopted"),
                 Doing::Wait => (paint.add("+"), "ready"),
                 Doing::Keep => (paint.dim("."), "kept"),

@@ -500,7 +500,10 @@ def delete_cluster(call: Call) -> Answer:
             for key in [key for key in things if key[0] == name]:
                 del things[key]
         network = cluster["resourcesVpcConfig"]
-        ec2.groups.get(network["vpcId"], {}).pop(network["clusterSecurityGroupId"], None)
+        own = network["clusterSecurityGroupId"]
+        # An interface that is left keeps the group, and nobody deletes it any more.
+        if not any(group.id == own for interface in ec2.enis.values() for group in interface.group_set):
+            ec2.groups.get(network["vpcId"], {}).pop(own, None)
 
     TIMELINE.after(CLUSTER_DELETE, gone)
     return result(call, {"cluster": dict(cluster)})
