@@ -46,6 +46,7 @@ pub mod registry;
 pub mod route53;
 pub mod s3;
 pub mod secretsmanager;
+mod size;
 pub mod sns;
 pub mod sqs;
 pub mod ssm;
