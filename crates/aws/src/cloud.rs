@@ -95,6 +95,8 @@ macro_rules! clients {
             pub(crate) releases: crate::eks::releases::Published,
             /// The rights in clusters that this process has given to builds of runners.
             pub(crate) rights: crate::reach::Given,
+            /// What this process does about the programs of the clusters that it deletes.
+            pub departure: crate::leftovers::Departure,
             $($(#[$doc])* pub $field: Lazy<$sdk::Client>,)*
         }
 
@@ -123,6 +125,7 @@ macro_rules! clients {
                     updates: crate::eks::updates::Begun::default(),
                     releases: crate::eks::releases::Published::default(),
                     rights: crate::reach::Given::default(),
+                    departure: crate::leftovers::Departure::default(),
                     dns,
                     hosts,
                 }
@@ -140,6 +143,7 @@ macro_rules! clients {
                     updates: crate::eks::updates::Begun::default(),
                     releases: crate::eks::releases::Published::default(),
                     rights: crate::reach::Given::default(),
+                    departure: crate::leftovers::Departure::default(),
                     dns: crate::dns::Dns::none(),
                     hosts: crate::web::tests::script(Vec::new()).0,
                 }

@@ -32,6 +32,7 @@ mod host;
 mod hosted_files;
 pub mod iam;
 pub mod kms;
+pub mod leftovers;
 #[cfg(test)]
 mod local;
 pub mod logs;

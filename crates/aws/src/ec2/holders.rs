@@ -10,7 +10,8 @@ use super::subnet::Subnet;
 use super::vpc_endpoint;
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
-use crate::tags::{filter, split_ec2};
+use crate::leftovers::{self, Made};
+use crate::tags::{Tags, filter, split_ec2};
 
 /// What an object is called, and whose it is, as far as its tags say.
 fn whose(tags: &[Tag]) -> Option<String> {
@@ -19,6 +20,18 @@ fn whose(tags: &[Tag]) -> Option<String> {
         Some(owner) => Some(format!("`{}` of stack `{}`", owner.address, owner.stack)),
         None => others.get("Name").map(|name| format!("named {name}")),
     }
+}
+
+/// Who made it for which cluster, where its tags say so, or whose it is.
+fn made_or_owned(tags: &[Tag], made: impl Fn(&Tags) -> Option<Made>) -> Option<String> {
+    let made = leftovers::tags_of(tags).and_then(|tags| made(&tags));
+    let words = |made: Made| {
+        format!(
+            "made by {} for the cluster {}, {}",
+            made.by, made.cluster, made.known_by
+        )
+    };
+    made.map(words).or_else(|| whose(tags))
 }
 
 fn attached(
@@ -52,8 +65,20 @@ fn interface(one: &NetworkInterface) -> Option<Attached> {
         "ec2.NetworkInterface",
         "network interface",
         one.network_interface_id(),
-        vec![text(one.description()), by.or_else(|| whose(one.tag_set()))],
+        vec![
+            text(one.description()),
+            by.or_else(|| made_or_owned(one.tag_set(), leftovers::interface)),
+        ],
     )
+}
+
+async fn selected(cloud: &Cloud, name: &str, value: &str) -> CloudResult<Vec<NetworkInterface>> {
+    let call = cloud
+        .ec2
+        .describe_network_interfaces()
+        .filters(filter(name, [value]));
+    let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
+    found.asked()
 }
 
 /// The network interfaces that a filter selects: of a subnet, or with a group.
@@ -62,12 +87,23 @@ pub(super) async fn interfaces(
     name: &str,
     value: &str,
 ) -> CloudResult<Vec<Attached>> {
-    let call = cloud
-        .ec2
-        .describe_network_interfaces()
-        .filters(filter(name, [value]));
-    let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
-    Ok(found.asked()?.iter().filter_map(interface).collect())
+    let found = selected(cloud, name, value).await?;
+    Ok(found.iter().filter_map(interface).collect())
+}
+
+/// The network interfaces with a security group, in words, and whether each goes by itself: those of a load balancer
+/// do when it is gone, those of a node with the node.
+pub(crate) async fn interfaces_with(
+    cloud: &Cloud,
+    group: &str,
+) -> CloudResult<Vec<(String, bool)>> {
+    let found = selected(cloud, "group-id", group).await?;
+    let passes = |one: &NetworkInterface| {
+        let made = leftovers::tags_of(one.tag_set()).and_then(|tags| leftovers::interface(&tags));
+        one.requester_id() == Some("amazon-elb") || made.is_some()
+    };
+    let words = |one: &NetworkInterface| Some((interface(one)?.what, passes(one)));
+    Ok(found.iter().filter_map(words).collect())
 }
 
 /// The endpoints in a VPC that a test selects: each has interfaces in its subnets, with its groups.
@@ -150,11 +186,13 @@ pub(super) async fn of_vpc(cloud: &Cloud, vpc: &str) -> CloudResult<Vec<Attached
             .filter(|one| one.group_name() != Some("default"))
             .filter_map(|one| {
                 let name = one.group_name().map(ToOwned::to_owned);
+                let made =
+                    |tags: &Tags| leftovers::group(one.group_name().unwrap_or_default(), tags);
                 attached(
                     SecurityGroup::NAME,
                     "security group",
                     one.group_id(),
-                    vec![name, whose(one.tags())],
+                    vec![name, made_or_owned(one.tags(), made)],
                 )
             }),
     );

@@ -19,6 +19,7 @@ pub mod vpc;
 pub mod vpc_endpoint;
 
 pub(crate) use codes::CODES;
+pub(crate) use holders::interfaces_with;
 
 use std::collections::HashMap;
 

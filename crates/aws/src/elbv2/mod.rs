@@ -84,7 +84,7 @@ where
 }
 
 /// The tags of many objects, by ARN.
-pub(super) async fn tags_of(
+pub(crate) async fn tags_of(
     cloud: &Cloud,
     arns: impl IntoIterator<Item = &str>,
 ) -> CloudResult<HashMap<String, (Tags, Option<Owner>)>> {

@@ -9,6 +9,7 @@ pub mod resource_policy;
 mod tags;
 
 pub(crate) use codes::CODES;
+pub(crate) use tags::LogsTags;
 
 use platctl_engine::SpecError;
 

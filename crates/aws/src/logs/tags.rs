@@ -7,7 +7,7 @@ use crate::errors::Ask;
 use crate::tags::{Tagged, Tagging, Tags};
 
 /// For every kind of the service.
-pub(super) struct LogsTags;
+pub(crate) struct LogsTags;
 
 impl Tagged for LogsTags {
     async fn list(cloud: &Cloud, object: &str) -> CloudResult<Tags> {

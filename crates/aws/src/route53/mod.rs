@@ -9,6 +9,8 @@ mod records;
 mod texts;
 
 pub(crate) use codes::CODES;
+pub(crate) use records::{change as change_records, read as read_records};
+pub(crate) use texts::unquoted;
 
 use std::collections::HashMap;
 

@@ -13,14 +13,14 @@ const AT_ONCE: usize = 100;
 
 /// Where a record set stands in a zone.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(super) struct Key {
-    pub(super) name: DnsName,
-    pub(super) kind: String,
-    pub(super) set: Option<String>,
+pub(crate) struct Key {
+    pub(crate) name: DnsName,
+    pub(crate) kind: String,
+    pub(crate) set: Option<String>,
 }
 
 impl Key {
-    pub(super) fn of(record: &ResourceRecordSet) -> Self {
+    pub(crate) fn of(record: &ResourceRecordSet) -> Self {
         Self {
             name: record.name().into(),
             kind: record.r#type().as_str().to_owned(),
@@ -30,7 +30,7 @@ impl Key {
 }
 
 /// All records of a zone, or from the given one on as many as fit one page; none when the zone is gone.
-pub(super) async fn read(
+pub(crate) async fn read(
     cloud: &Cloud,
     zone: &str,
     only: Option<&Key>,
@@ -68,7 +68,7 @@ pub(super) async fn read(
 }
 
 /// Makes one change of each record set, all or none of a call.
-pub(super) async fn change(
+pub(crate) async fn change(
     cloud: &Cloud,
     zone: &str,
     action: ChangeAction,

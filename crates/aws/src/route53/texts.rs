@@ -33,7 +33,7 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// The bare text.
-pub(super) fn unquoted(value: &str) -> String {
+pub(crate) fn unquoted(value: &str) -> String {
     let (mut text, mut inside) = (Vec::new(), false);
     let mut rest = value.as_bytes().iter();
     while let Some(byte) = rest.next().copied() {
