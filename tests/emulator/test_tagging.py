@@ -1,0 +1,23 @@
+"""The Resource Groups Tagging API: what carries a tag, as AWS's own index says it."""
+
+
+
+def found(aws, **wanted):
+    """The ARNs of all that carries the tag."""
+    filters = [{"Key": key.replace("_", ":"), "Values": [value]} for key, value in wanted.items()]
+    pages = aws.resourcegroupstaggingapi.get_paginator("get_resources").paginate(TagFilters=filters)
+    return sorted(one["ResourceARN"] for page in pages for one in page["ResourceTagMappingList"])
+
+
+def test_what_carries_a_tag(aws):
+    tags = [{"Key": "platctl:stack", "Value": "one"}]
+    spec = [{"ResourceType": "vpc", "Tags": tags}]
+    vpc = aws.ec2.create_vpc(CidrBlock="10.0.0.0/16", TagSpecifications=spec)["Vpc"]["VpcId"]
+    key = aws.kms.create_key(Tags=[{"TagKey": "platctl:stack", "TagValue": "one"}])["KeyMetadata"]["Arn"]
+    other = [{"ResourceType": "vpc", "Tags": [{"Key": "platctl:stack", "Value": "two"}]}]
+    aws.ec2.create_vpc(CidrBlock="10.1.0.0/16", TagSpecifications=other)
+    arns = found(aws, platctl_stack="one")
+    print(arns)
+    assert key in arns and any(arn.endswith(f":vpc/{vpc}") for arn in arns) and len(arns) == 2
+    aws.ec2.delete_vpc(VpcId=vpc)
+    assert found(aws, platctl_stack="one") == [key]
