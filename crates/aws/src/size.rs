@@ -45,7 +45,10 @@ mod tests {
     fn amounts_are_readable() {
         assert_eq!(counted(1, "image", "images", false), "1 image");
         assert_eq!(counted(1204, "image", "images", false), "1,204 images");
-        assert_eq!(counted(1000, "image", "images", true), "more than 1,000 images");
+        assert_eq!(
+            counted(1000, "image", "images", true),
+            "more than 1,000 images"
+        );
         assert_eq!(sized(999, false), "999 B");
         assert_eq!(sized(1500, false), "1.5 kB");
         assert_eq!(sized(12_345_678_900, true), "more than 12.3 GB");

@@ -30,7 +30,10 @@ pub async fn contents(
             Some(async move {
                 let what = format!("looking into {address}");
                 match call_with_retries(teller, what, || kind.contents(live)).await {
-                    Ok(found) => Some((address, found?)),
+                    Ok(found) => {
+                        let leaves = kind.leaves(live).map(|leaves| leaves.what);
+                        Some((address, Contents { leaves, ..found? }))
+                    }
                     Err(error) => {
                         tracing::debug!(%error, %address, "cannot determine what is in it");
                         None
@@ -53,7 +56,11 @@ mod tests {
     async fn a_plan_says_what_is_in_what_it_deletes() {
         let lab = Lab::new();
         let declared = vec![
-            ("full", "toy.Tags", json!({"size": 1, "contents": "3 things"})),
+            (
+                "full",
+                "toy.Tags",
+                json!({"size": 1, "contents": "3 things"}),
+            ),
             ("empty", "toy.Tags", json!({"size": 1})),
         ];
         let declared = graph(&declared, &lab.cloud);

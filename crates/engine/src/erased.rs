@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::changes::is_under;
 use crate::fields::{Fact, Fields};
 use crate::kind::{
-    Attached, Candidate, Claim, Contents, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
-    Phase, Replace, Timing, Wanted,
+    Attached, Candidate, Claim, Contents, Id, Identity, Kind, Leaves, Live, Outputs, Owner,
+    Permissions, Phase, Replace, Timing, Wanted,
 };
 use crate::read::Read;
 use crate::state::legible;
@@ -244,10 +244,7 @@ pub trait AnyKind: Send + Sync {
         None
     }
     /// See [`Kind::contents`].
-    fn contents<'a>(
-        &'a self,
-        _live: &'a AnyLive,
-    ) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
+    fn contents<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
         Box::pin(std::future::ready(Ok(None)))
     }
     /// See [`Kind::left`].
@@ -554,10 +551,7 @@ impl<K: Kind> AnyKind for Bound<K> {
         Box::pin(async move { K::failed_update(&self.cloud, &Self::lower(live)?, resumed).await })
     }
 
-    fn contents<'a>(
-        &'a self,
-        live: &'a AnyLive,
-    ) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
+    fn contents<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
         Box::pin(async move { K::contents(&self.cloud, &Self::lower(live)?).await })
     }
 

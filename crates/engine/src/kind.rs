@@ -155,6 +155,9 @@ pub struct Contents {
     pub at_least: bool,
     /// What a deletion of the object does to them.
     pub then: Then,
+    /// What of them stays: `snapshot prod-database-final-1a2b3c4d`. The engine fills it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<String>,
 }
 
 /// What becomes of the data in an object when the object is deleted.

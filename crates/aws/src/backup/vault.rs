@@ -4,8 +4,8 @@ use aws_sdk_backup::types::{RecoveryPointStatus, VaultState};
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Leaves, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Leaves, Live,
+    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

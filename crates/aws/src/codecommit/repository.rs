@@ -4,8 +4,8 @@ use aws_sdk_codecommit::types::RepositoryMetadata;
 use platctl_engine::fields::Fact::Name;
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Live,
+    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -317,10 +317,7 @@ impl Kind for Repository {
             .await?;
         let (count, more) = (page.branches().len(), page.next_token().is_some());
         Ok((count > 0).then(|| Contents {
-            what: format!(
-                "commits on {}",
-                counted(count, "branch", "branches", more)
-            ),
+            what: format!("commits on {}", counted(count, "branch", "branches", more)),
             count: u64::try_from(count).ok(),
             at_least: more,
             ..Contents::default()

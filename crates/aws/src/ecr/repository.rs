@@ -7,8 +7,8 @@ use aws_sdk_ecr::types::{
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Contents, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Then, Timing,
+    Changes, Claim, Class, CloudResult, Contents, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Then, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

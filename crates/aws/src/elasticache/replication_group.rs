@@ -6,8 +6,9 @@ use aws_sdk_elasticache::types::{ClusterMode, TransitEncryptionMode};
 use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
 use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind,
-    Leaves, Live, Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity,
+    Kind, Leaves, Live, Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -413,10 +414,17 @@ impl Kind for ReplicationGroup {
         let name = what.trim_start_matches("snapshot ");
         let call = cloud.elasticache.describe_snapshots().snapshot_name(name);
         let answer = call.send().ask().await?;
-        let status = answer.snapshots().first().and_then(|one| one.snapshot_status());
+        let status = answer
+            .snapshots()
+            .first()
+            .and_then(|one| one.snapshot_status());
         let refuse = |class, status: &str| {
             let operation = "elasticache:DescribeSnapshots";
-            Err(CloudError::new(class, operation, format!("{what} is {status}")))
+            Err(CloudError::new(
+                class,
+                operation,
+                format!("{what} is {status}"),
+            ))
         };
         match status {
             Some("available") => Ok(()),

@@ -2,8 +2,8 @@
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Contents, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Resolved, SpecError, Stage, Then, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Contents, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Resolved, SpecError, Stage, Then, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 

@@ -6,8 +6,8 @@ use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Declared, Id, Identity, Kind, Leaves,
-    Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Declared, Id, Identity, Kind,
+    Leaves, Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -610,12 +610,17 @@ impl Kind for DbCluster {
 
 fn contents_of(cluster: &Described) -> Contents {
     let name = cluster.database_name().filter(|name| !name.is_empty());
-    let name = name.map_or_else(|| "a database".to_owned(), |name| format!("the database {name}"));
+    let name = name.map_or_else(
+        || "a database".to_owned(),
+        |name| format!("the database {name}"),
+    );
     let gib = cluster.allocated_storage().filter(|gib| *gib > 1);
     let size = gib.map_or_else(String::new, |gib| format!(" ({gib} GiB allocated)"));
     Contents {
         what: format!("{name}{size}"),
-        bytes: gib.and_then(|gib| u64::try_from(gib).ok()).map(|gib| gib << 30),
+        bytes: gib
+            .and_then(|gib| u64::try_from(gib).ok())
+            .map(|gib| gib << 30),
         ..Contents::default()
     }
 }

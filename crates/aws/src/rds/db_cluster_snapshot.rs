@@ -4,8 +4,8 @@ use aws_sdk_rds::types::DbClusterSnapshot as Described;
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -87,7 +87,11 @@ pub(super) async fn is_complete(cloud: &Cloud, what: &str) -> CloudResult<()> {
     let name = what.trim_start_matches("snapshot ");
     let refuse = |class, status: &str| {
         let operation = "rds:DescribeDBClusterSnapshots";
-        Err(CloudError::new(class, operation, format!("{what} is {status}")))
+        Err(CloudError::new(
+            class,
+            operation,
+            format!("{what} is {status}"),
+        ))
     };
     match read(cloud, &Id::from(name)).await?.map(|live| live.phase) {
         Some(Phase::Ready | Phase::Degraded(_)) => Ok(()),
@@ -196,7 +200,9 @@ mod tests {
     async fn a_snapshot_counts_once_it_is_available() {
         let with = |status: Option<&'static str>| {
             mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots)
-                .match_requests(|request| request.db_cluster_snapshot_identifier() == Some("a-final"))
+                .match_requests(|request| {
+                    request.db_cluster_snapshot_identifier() == Some("a-final")
+                })
                 .then_output(move || {
                     let snapshots = status.map(|status| {
                         vec![

@@ -116,7 +116,9 @@ mod tests {
                 .versions(ObjectVersion::builder().key("a").size(500).build())
                 .delete_markers(DeleteMarkerEntry::builder().key("a").build())
         };
-        let found = looked(page().is_truncated(true).build(), true).await.unwrap();
+        let found = looked(page().is_truncated(true).build(), true)
+            .await
+            .unwrap();
         assert_eq!(found.what, "more than 3 object versions (more than 2.0 kB)");
         assert!(found.at_least && found.then == Then::Deleted);
         let found = looked(page().build(), false).await.unwrap();

@@ -108,7 +108,11 @@ async fn resource_policy(cloud: &Cloud, id: &Id) -> CloudResult<Option<Policy>> 
 /// When a secret is gone for good. What AWS calls the date of its deletion is when the deletion was asked for; the
 /// recovery window begins then.
 fn end(asked: &DateTime, window_in_days: i64) -> DateTime {
-    DateTime::from_secs(asked.secs().saturating_add(window_in_days.saturating_mul(86_400)))
+    DateTime::from_secs(
+        asked
+            .secs()
+            .saturating_add(window_in_days.saturating_mul(86_400)),
+    )
 }
 
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {

@@ -84,7 +84,12 @@ impl Run {
             self.end(address, &record, id, fate)
         });
         self.session
-            .ended(Verb::Forget, address, None, ended.filter(|_| self.graph.is_none()))
+            .ended(
+                Verb::Forget,
+                address,
+                None,
+                ended.filter(|_| self.graph.is_none()),
+            )
             .await?;
         Ok(id)
     }

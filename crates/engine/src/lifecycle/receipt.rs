@@ -30,7 +30,9 @@ fn words(receipt: &[Ended]) -> Vec<String> {
             let fate = match &one.fate {
                 Fate::Deleted => "deleted".to_owned(),
                 Fate::Missing => "missing".to_owned(),
-                Fate::Kept { for_what } => format!("kept for {}", for_what.clone().unwrap_or_default()),
+                Fate::Kept { for_what } => {
+                    format!("kept for {}", for_what.clone().unwrap_or_default())
+                }
                 Fate::Scheduled { status, cancel } => {
                     format!("{status}, {}", cancel.clone().unwrap_or_default())
                 }
@@ -78,7 +80,11 @@ async fn what_is_only_scheduled_is_not_called_deleted() {
 #[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_not_said_to_be_kept() {
     let lab = Lab::new();
-    let one = vec![("base", "toy.Name", json!({"name": "b", "leaves": "lost snapshot"}))];
+    let one = vec![(
+        "base",
+        "toy.Name",
+        json!({"name": "b", "leaves": "lost snapshot"}),
+    )];
     lab.apply(graph(&one, &lab.cloud)).await;
     let outcome = lab.run(None).await.unwrap();
     assert!(!outcome.is_complete(), "the snapshot is not there");
@@ -101,7 +107,10 @@ async fn an_interrupted_destroy_ends_with_one_receipt_of_all() {
             let receipt = receipt(&lab).await;
             let addresses: Vec<&str> = receipt.iter().map(|one| one.address.as_str()).collect();
             for address in ["base", "key", "other"] {
-                assert!(addresses.contains(&address), "{when:?} call {at}: {addresses:?}");
+                assert!(
+                    addresses.contains(&address),
+                    "{when:?} call {at}: {addresses:?}"
+                );
             }
             let base = receipt.iter().find(|one| one.address.as_str() == "base");
             assert_eq!(

@@ -9,8 +9,8 @@ use super::{Cloud, Fault, Thing, When};
 use crate::fields::{Fact, Fields};
 use crate::{
     AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError,
-    CloudResult, Contents, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError,
-    Timing,
+    CloudResult, Contents, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace,
+    SpecError, Timing,
 };
 
 const PERMISSIONS: Permissions = Permissions {
@@ -541,10 +541,7 @@ impl AnyKind for FakeKind {
     }
 
     /// What `/contents` says.
-    fn contents<'a>(
-        &'a self,
-        live: &'a AnyLive,
-    ) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
+    fn contents<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
         let said = live.spec.get("contents").and_then(Value::as_str);
         let said = said.map(|what| Contents {
             what: what.to_owned(),

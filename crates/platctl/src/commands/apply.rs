@@ -18,6 +18,7 @@ use time::OffsetDateTime;
 
 use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
+use crate::ending;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::log;
@@ -273,6 +274,9 @@ pub(crate) async fn converge(
     agreed(idle || ask.consent.yes, ask.question)?;
     let signals = Signals::listen()
         .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
+    if !ask.destroys {
+        session.clear_receipt();
+    }
     // Before anything is created, so that a run that is killed leaves nothing that never expires.
     let life = match ask.ttl {
         Some(ttl) => note_life(&session, ttl).await?,
@@ -300,11 +304,28 @@ pub(crate) async fn converge(
             global,
         );
     }
+    let clean =
+        !ask.destroys || !outcome.is_complete() || account_for(site, &session, global).await;
     result?;
     if let Some(life) = life {
         render::environments::life(&session.stack(), life, OffsetDateTime::now_utc(), global);
     }
-    Ok(exit(&outcome, &signals))
+    Ok(match exit(&outcome, &signals) {
+        Exit::Done if !clean => Exit::Changes,
+        exit => exit,
+    })
+}
+
+/// Gives the receipt of a destroy. Where the whole stack is gone, AWS is asked once more whether that is so: answers
+/// whether nothing is left.
+async fn account_for(site: &Site, session: &Session, global: &Global) -> bool {
+    let state = session.state();
+    let sweep = match state.resources.is_empty() {
+        true => Some(ending::sweep(site, &state).await),
+        false => None,
+    };
+    render::receipt(&state.receipt, sweep.as_ref(), global);
+    sweep.is_none_or(|sweep| sweep.is_empty())
 }
 
 /// Notes for how long the stack is wanted. None where it was permanent and still is.
