@@ -31,6 +31,7 @@ pub mod orders;
 mod partial;
 pub mod plan;
 pub mod planner;
+mod precious;
 pub mod predict;
 pub mod read;
 pub mod recover;

@@ -5,8 +5,9 @@ use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntr
 use platctl_engine::fields::Fact::{CreateOnly, Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudError, CloudResult, Contents, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Then, Timing, Wanted,
+    Candidate, Changes, Claim, CloudError, CloudResult, Contents, Declared, Id, Identity, Kind,
+    Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Then, Timing,
+    Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -328,13 +329,35 @@ impl Kind for Secret {
         let found = try_join_all(names.map(|name| listed(cloud, name)))
             .await?
             .concat();
-        let alive = found
-            .iter()
-            .filter(|secret| secret.deleted_date().is_none());
+        // One that waits for its deletion keeps its name: it is restored, and the plan shows that.
         Ok(by_address(
             wanted,
-            alive.filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1))),
+            found
+                .iter()
+                .filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1))),
         ))
+    }
+
+    /// The name of a secret that waits for its deletion cannot be used. One of this stack is restored.
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        let found = listed(cloud, &spec.name).await?;
+        let strangers = found.iter().filter(|secret| {
+            secret.deleted_date().is_some() && split(pairs(secret.tags())).1.is_none()
+        });
+        let refuse = |secret: &SecretListEntry| {
+            let (arn, region) = (secret.arn().unwrap_or_default(), &cloud.region);
+            SpecError::new(
+                "/name",
+                format!(
+                    "is the name of {arn}, which is scheduled for deletion and belongs to no stack; until it is deleted, \
+                     the name cannot be used. Use another name. To use the secret, run `aws secretsmanager \
+                     restore-secret --secret-id {arn} --region {region}`, then `platctl import`. To delete it now, with \
+                     its value, run `aws secretsmanager delete-secret --secret-id {arn} --region {region} \
+                     --force-delete-without-recovery`"
+                ),
+            )
+        };
+        Ok(strangers.map(refuse).collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -460,9 +483,74 @@ impl Kind for Secret {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::cloud;
+    use crate::cloud::tests::{cloud, owner};
     use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+    use aws_sdk_secretsmanager::operation::list_secrets::ListSecretsOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn waiting(tags: &[(&str, &str)]) -> SecretListEntry {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        SecretListEntry::builder()
+            .name("s")
+            .arn("arn:s")
+            .deleted_date(DateTime::from_secs(1_795_824_000))
+            .set_tags(Some(tags.collect()))
+            .build()
+    }
+
+    fn listing(secret: SecretListEntry) -> Cloud {
+        let list = mock!(aws_sdk_secretsmanager::Client::list_secrets).then_output(move || {
+            ListSecretsOutput::builder()
+                .secret_list(secret.clone())
+                .build()
+        });
+        let client = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, &[&list]);
+        Cloud {
+            secretsmanager: client.into(),
+            ..cloud()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_still_taken_is_seen_while_planning() {
+        let spec = Spec::<Declared> {
+            name: "s".into(),
+            description: None,
+            kms_key_id: None,
+            generate: None,
+            resource_policy: None,
+            recovery_window_in_days: 30,
+            tags: Tags::new(),
+        };
+        let faults = Secret::vet_new(&listing(waiting(&[])), &spec)
+            .await
+            .unwrap();
+        assert!(
+            faults[0].message.contains("is the name of arn:s"),
+            "{faults:?}"
+        );
+        let ours = [
+            ("platctl:stack", "prod"),
+            ("platctl:address", "network.thing"),
+        ];
+        let cloud = listing(waiting(&ours));
+        assert_eq!(Secret::vet_new(&cloud, &spec).await.unwrap(), []);
+        let wanted = Wanted {
+            owner: owner(),
+            spec: Some(Spec {
+                name: "s".into(),
+                ..Secret::example()
+            }),
+        };
+        let found = Secret::find(&cloud, &[wanted]).await.unwrap();
+        assert_eq!(
+            found[0].len(),
+            1,
+            "it is restored by the plan that finds it"
+        );
+    }
 
     #[tokio::test]
     async fn a_secret_that_waits_says_when_it_is_gone_and_how_to_have_it_back() {

@@ -12,7 +12,9 @@ use aws_sdk_resourcegroupstagging::types::{ResourceTagMapping, TagFilter};
 use platctl_engine::retry::call_with_retries;
 use platctl_engine::{AnyLive, Catalog, CloudResult, Id, Owner, Phase};
 
-use crate::errors::Asked;
+use serde_json::Value;
+
+use crate::errors::{Ask, Asked, if_there};
 use crate::tags::{Tags, split};
 use crate::{Aws, Cloud};
 pub use strangers::Tool;
@@ -70,6 +72,8 @@ pub struct Found {
     pub owner: Option<Owner>,
     /// The tool that made it, where it is not platctl.
     pub tool: Option<Tool>,
+    /// What other objects may name it by, where it was read.
+    pub outputs: Value,
     /// What a read of it answered.
     pub seen: Seen,
 }
@@ -98,6 +102,7 @@ pub async fn sweep(
                 named: arns::named(&arn),
                 tool: Tool::of(&tags),
                 region: region.clone(),
+                outputs: Value::Null,
                 seen: Seen::Unread,
                 owner,
                 arn,
@@ -123,6 +128,20 @@ pub fn is_of(arn: &str, id: &Id) -> bool {
         let end = last(id.as_str());
         !end.is_empty() && end == last(arn.trim_end_matches(":*"))
     }
+}
+
+/// Whether there is an EKS cluster of this name.
+///
+/// # Errors
+/// What EKS answers.
+pub async fn has_cluster(cloud: &Cloud, name: &str) -> CloudResult<bool> {
+    let describe = || async {
+        let call = cloud.eks.describe_cluster().name(name);
+        if_there(call.send().ask().await)
+    };
+    let what = format!("looking for the cluster {name}");
+    let found = call_with_retries(&cloud.teller, what, describe).await?;
+    Ok(found.is_some())
 }
 
 /// The regions whose indexes have what lives in these: what the whole partition shares is in one region's index.
@@ -179,6 +198,7 @@ async fn read(aws: &Aws, found: Vec<Found>, tag: &Tag) -> CloudResult<Vec<Found>
         };
         let live = live.as_ref().filter(|live| still_carries(live, tag))?;
         one.owner.clone_from(&live.owner);
+        one.outputs.clone_from(&live.outputs);
         one.seen = match &live.phase {
             Phase::Deleting => return None,
             Phase::Scheduled(when) => {
@@ -266,8 +286,8 @@ mod tests {
     fn what_has_lost_its_tag_is_nobodys_although_the_index_lists_it() {
         let live = |owner: Option<Owner>| AnyLive {
             id: "key-1".into(),
-            spec: serde_json::Value::Null,
-            outputs: serde_json::Value::Null,
+            spec: Value::Null,
+            outputs: Value::Null,
             unmanaged: Vec::new(),
             owner,
             phase: Phase::Ready,

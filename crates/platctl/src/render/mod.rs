@@ -10,6 +10,7 @@ pub(crate) mod progress;
 mod receipt;
 pub(crate) mod status;
 mod style;
+mod sweep;
 mod terminal;
 pub(crate) mod upgrade;
 pub(crate) mod value;
@@ -32,6 +33,7 @@ use crate::cli::Global;
 use crate::cloud::Site;
 use crate::ending::Sweep;
 pub(crate) use style::Paint;
+pub(crate) use sweep::orphans;
 
 /// The version of the `--json` format. Raised when a program that reads it would have to change.
 const FORMAT: u32 = 1;

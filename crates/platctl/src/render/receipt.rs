@@ -436,6 +436,7 @@ Sweep: nothing else with the tags of this stack was found (index of tags of eu-w
             named: Some(("ec2.Vpc", "vpc-2".into())),
             owner: None,
             tool: None,
+            outputs: Value::Null,
             seen: Seen::There,
         };
         let left = Sweep {
