@@ -290,7 +290,7 @@ pub(crate) struct Sweep {
     #[arg(long, value_name = "ID")]
     pub(crate) delete: Vec<String>,
     /// Skip the confirmation prompt
-    #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new(), requires = "delete")]
+    #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
     pub(crate) yes: bool,
 }
 

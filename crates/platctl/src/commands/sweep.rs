@@ -7,7 +7,7 @@ use platctl_aws::leftovers::{self, Leftover, Search};
 use platctl_aws::sweep::{self, Found, Seen, Tag, Tool};
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::planner::DataLoss;
-use platctl_engine::state::{Holder, Object, Record, State, Store};
+use platctl_engine::state::{Object, Record, State, Store};
 use platctl_engine::{Address, CloudResult, Owner};
 
 use super::apply::{Ask, converge};
@@ -294,7 +294,7 @@ mod tests {
             .insert(Address::new("network.vpc").unwrap(), record);
         let known = |stack: &str, id: &str| {
             let arn = format!("arn:aws:ec2:eu-west-1:123456789012:vpc/{id}");
-            is_known(&[state.clone()], &owner(stack, "a", 1), &arn)
+            is_known(std::slice::from_ref(&state), &owner(stack, "a", 1), &arn)
         };
         assert!(known("one", "vpc-1"));
         assert!(!known("one", "vpc-2"));

@@ -100,7 +100,7 @@ impl Lists {
                 let _ = writeln!(text, "  {address}  {what}{}", about.unwrap_or_default());
             }
         }
-        if self.kept.iter().any(|line| priced(line)) {
+        if self.kept.iter().any(priced) {
             let _ = writeln!(text, "Prices: {}.", prices::AS_OF);
         }
         text
