@@ -77,6 +77,10 @@ async fn search(site: &Site, state: &State, result: &mut Sweep) -> CloudResult<(
             .leftovers
             .extend(leftovers::find(&cloud, &search).await?);
     }
+    // The run has told of these itself, and why they stay.
+    let told = cloud.departure.remaining();
+    let is_told = |one: &Leftover| told.iter().any(|known| known.what == one.to_string());
+    result.leftovers.retain(|one| !is_told(one));
     Ok(())
 }
 
