@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use platctl_aws::leftovers::{Leftover, Thing};
 use platctl_aws::prices;
 use platctl_aws::sweep::{Found, Seen};
 use platctl_engine::Id;
@@ -180,17 +181,26 @@ fn swept(sweep: &Sweep) -> String {
         let _ = writeln!(text, "  {}", found_text(found));
     }
     for leftover in &sweep.leftovers {
-        let leftover_text = clean(&leftover.to_string());
-        let _ = writeln!(
-            text,
-            "  {leftover_text}  # to delete: {}",
-            leftover.command()
-        );
+        let _ = writeln!(text, "  {}", leftover_text(leftover));
     }
     text.push_str(
         "Each of them may cost money. To search again, run `platctl sweep`; it names what can be deleted, and how.\n",
     );
     text
+}
+
+/// One object that a program in a cluster made, with what it costs, where that is known.
+pub(crate) fn leftover_text(leftover: &Leftover) -> String {
+    let size = leftover
+        .size_gib
+        .filter(|_| leftover.thing == Thing::Volume);
+    let price = size.map(|gib| prices::words(prices::volume(gib.unsigned_abs())));
+    let price = price.map_or_else(String::new, |price| format!("{price}; "));
+    format!(
+        "{}  # {price}to delete: {}",
+        clean(&leftover.to_string()),
+        clean(&leftover.command())
+    )
 }
 
 /// One object that a search found.

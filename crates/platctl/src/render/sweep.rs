@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use serde_json::json;
 
-use super::receipt::{found_json, found_text};
+use super::receipt::{found_json, found_text, leftover_text};
 use super::value::clean;
 use super::{json_line, raw};
 use crate::cli::Global;
@@ -36,12 +36,7 @@ fn text(orphans: &Orphans) -> String {
     if !orphans.leftovers.is_empty() {
         text.push_str("\nMade by programs in clusters that do not exist any more:\n");
         for one in &orphans.leftovers {
-            let _ = writeln!(
-                text,
-                "  {}  # to delete: {}",
-                clean(&one.to_string()),
-                one.command()
-            );
+            let _ = writeln!(text, "  {}", leftover_text(one));
         }
     }
     text.push_str(&foreign(orphans));
