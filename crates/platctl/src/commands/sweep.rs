@@ -35,8 +35,9 @@ pub(crate) struct Orphans {
 }
 
 impl Orphans {
+    /// Whether nothing of platctl is left. What other tools made may well be in use.
     fn is_empty(&self) -> bool {
-        self.owned.is_empty() && self.leftovers.is_empty() && self.foreign.is_empty()
+        self.owned.is_empty() && self.leftovers.is_empty()
     }
 }
 
@@ -80,6 +81,16 @@ async fn search(wish: &Sweep, site: &Site, states: &[State]) -> CloudResult<Orph
     }
     foreign.sort_by(|one, other| one.arn.cmp(&other.arn));
     foreign.dedup_by(|one, other| one.arn == other.arn);
+    let mut alive = Clusters::default();
+    let mut abandoned = Vec::new();
+    for one in foreign {
+        // A cluster that is there is somebody's.
+        let used = match &one.tool {
+            Some(Tool::Eksctl(cluster)) => alive.has(site, &one.region, cluster).await?,
+            _ => false,
+        };
+        abandoned.extend((!used).then_some(one));
+    }
     let leftovers = match &wish.stack {
         Some(_) => Vec::new(),
         None => of_dead_clusters(wish, site).await?,
@@ -88,7 +99,7 @@ async fn search(wish: &Sweep, site: &Site, states: &[State]) -> CloudResult<Orph
         regions,
         owned,
         leftovers,
-        foreign,
+        foreign: abandoned,
         unread: Vec::new(),
     })
 }
@@ -112,15 +123,28 @@ async fn of_dead_clusters(wish: &Sweep, site: &Site) -> CloudResult<Vec<Leftover
         ..Search::default()
     };
     let found = leftovers::find(&cloud, &search).await?;
-    let names: BTreeSet<&str> = found.iter().map(|one| one.made.cluster.as_str()).collect();
-    let mut alive = BTreeSet::new();
-    for name in names {
-        if sweep::has_cluster(&cloud, name).await? {
-            alive.insert(name.to_owned());
-        }
+    let (mut alive, mut dead) = (Clusters::default(), Vec::new());
+    for one in found {
+        let used = alive.has(site, &site.region, &one.made.cluster).await?;
+        dead.extend((!used).then_some(one));
     }
-    let dead = |one: &Leftover| !alive.contains(&one.made.cluster);
-    Ok(found.into_iter().filter(dead).collect())
+    Ok(dead)
+}
+
+/// Whether clusters exist, by region and name; each is asked for once.
+#[derive(Default)]
+struct Clusters(BTreeMap<(String, String), bool>);
+
+impl Clusters {
+    async fn has(&mut self, site: &Site, region: &str, name: &str) -> CloudResult<bool> {
+        let which = (region.to_owned(), name.to_owned());
+        if let Some(known) = self.0.get(&which) {
+            return Ok(*known);
+        }
+        let found = sweep::has_cluster(&site.aws.cloud(region), name).await?;
+        self.0.insert(which, found);
+        Ok(found)
+    }
 }
 
 /// Whether a state has the object, or one that still carries the tags that it had at another address.
