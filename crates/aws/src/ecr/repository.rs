@@ -339,6 +339,7 @@ impl Kind for Repository {
             bytes: Some(bytes),
             at_least: more,
             then,
+            leaves: None,
         }))
     }
 

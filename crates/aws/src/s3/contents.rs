@@ -38,6 +38,7 @@ pub(super) async fn look(
         bytes: Some(bytes),
         at_least: more,
         then,
+        leaves: None,
     }))
 }
 

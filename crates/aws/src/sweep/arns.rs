@@ -324,7 +324,7 @@ pub(super) fn named(arn: &str) -> Option<(&'static str, Id)> {
         By::Path => rest.to_owned(),
         By::InCluster => {
             let mut parts = rest.split('/');
-            crate::eks::id_in(parts.next()?, parts.next()?).0
+            eks::id_in(parts.next()?, parts.next()?).0
         }
     };
     Some((kind, Id::from(id)))

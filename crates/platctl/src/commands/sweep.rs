@@ -67,6 +67,22 @@ async fn search(wish: &Sweep, site: &Site, states: &[State]) -> CloudResult<Orph
     let known = |owner: &Owner, arn: &str| is_known(states, owner, arn);
     let mut owned = sweep::sweep(&site.aws, &regions, &tag, known).await?;
     owned.retain(|one| !matches!(one.seen, Seen::Scheduled(..)));
+    let leftovers = match &wish.stack {
+        Some(_) => Vec::new(),
+        None => of_dead_clusters(wish, site).await?,
+    };
+    let foreign = foreign(wish, site, &regions).await?;
+    Ok(Orphans {
+        regions,
+        owned,
+        leftovers,
+        foreign,
+        unread: Vec::new(),
+    })
+}
+
+/// What other tools made, and what has the tags that were asked for.
+async fn foreign(wish: &Sweep, site: &Site, regions: &BTreeSet<String>) -> CloudResult<Vec<Found>> {
     let mut tags: Vec<Tag> = wish.tags.iter().map(|text| tag_of(text)).collect();
     if wish.stack.is_none() {
         tags.extend(Tool::marks().map(|key| Tag {
@@ -76,7 +92,7 @@ async fn search(wish: &Sweep, site: &Site, states: &[State]) -> CloudResult<Orph
     }
     let mut foreign: Vec<Found> = Vec::new();
     for tag in &tags {
-        let found = sweep::sweep(&site.aws, &regions, tag, |_, _| true).await?;
+        let found = sweep::sweep(&site.aws, regions, tag, |_, _| true).await?;
         foreign.extend(found.into_iter().filter(|one| one.owner.is_none()));
     }
     foreign.sort_by(|one, other| one.arn.cmp(&other.arn));
@@ -91,17 +107,7 @@ async fn search(wish: &Sweep, site: &Site, states: &[State]) -> CloudResult<Orph
         };
         abandoned.extend((!used).then_some(one));
     }
-    let leftovers = match &wish.stack {
-        Some(_) => Vec::new(),
-        None => of_dead_clusters(wish, site).await?,
-    };
-    Ok(Orphans {
-        regions,
-        owned,
-        leftovers,
-        foreign: abandoned,
-        unread: Vec::new(),
-    })
+    Ok(abandoned)
 }
 
 /// `KEY` or `KEY=VALUE`.
