@@ -321,7 +321,7 @@ pub(crate) async fn converge(
 async fn account_for(site: &Site, session: &Session, global: &Global) -> bool {
     let state = session.state();
     let sweep = match state.resources.is_empty() {
-        true => Some(ending::sweep(site, &state).await),
+        true => Some(Box::pin(ending::sweep(site, &state)).await),
         false => None,
     };
     render::receipt(&state.receipt, sweep.as_ref(), global);
