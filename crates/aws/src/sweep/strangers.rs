@@ -13,9 +13,12 @@ pub enum Tool {
     CloudFormation(String),
 }
 
+/// The key of a tag, and the tool whose whole its value names.
+type Mark = (&'static str, fn(String) -> Tool);
+
 /// The tags by which the tools mark what they made, the most particular one first: eksctl works through
 /// CloudFormation.
-const MARKS: [(&str, fn(String) -> Tool); 2] = [
+const MARKS: [Mark; 2] = [
     ("alpha.eksctl.io/cluster-name", Tool::Eksctl),
     ("aws:cloudformation:stack-name", Tool::CloudFormation),
 ];
