@@ -255,8 +255,10 @@ async fn delete_of(
     global: &Global,
 ) -> Result<Exit, CliError> {
     // Nothing is lost with this state: whatever is not deleted still has its tags, and the next search finds it.
-    let folder = std::env::temp_dir().join(format!("platctl-sweep-{}", std::process::id()));
+    // Its name is drawn by lot, as a lineage is: nobody else can have made it before.
     let stack = state.stack.clone();
+    let name = format!("platctl-sweep-{}", State::new(&stack).lineage);
+    let folder = std::env::temp_dir().join(name);
     state.write(&folder.join(format!("{stack}.json")))?;
     let store = Store::at(&folder, &stack);
     let consent = Consent {
