@@ -25,6 +25,12 @@ async fn a_database_goes_only_by_name_and_its_snapshot_keeps_its_key() {
         "{}",
         plan.stdout
     );
+    assert!(
+        plan.stdout
+            .contains("is created first and kept, then it is deleted\n"),
+        "{}",
+        plan.stdout
+    );
 
     world.control().clear_calls().unwrap();
     for consent in [
@@ -59,6 +65,13 @@ async fn a_database_goes_only_by_name_and_its_snapshot_keeps_its_key() {
         ended.stdout
     );
     assert!(kept.contains("database.key  "), "{}", ended.stdout);
+    for said in [
+        "Deleted (verified):\n",
+        "$1.00 a month",
+        "Sweep: nothing else with the tags of this stack was found",
+    ] {
+        assert!(ended.stdout.contains(said), "{said}:\n{}", ended.stdout);
+    }
 
     let snapshots = world
         .rds()

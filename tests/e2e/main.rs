@@ -40,6 +40,7 @@ mod security;
 mod spellings;
 mod state_bucket;
 mod state_faults;
+mod sweep;
 mod unmanaged;
 mod upgrades;
 mod waits;

@@ -105,7 +105,8 @@ fn somebody_elses_record_is_never_taken_over_by_its_name() {
     write(&world, &zone, ChangeAction::Upsert, "192.0.2.3");
     let ended = world.platctl("destroy mine --yes").expect(0);
     assert!(
-        ended.stdout.contains("Not deleted") && ended.stdout.contains("points elsewhere"),
+        ended.stdout.contains("Not ours, left alone:\n  www  ")
+            && ended.stdout.contains("points elsewhere"),
         "{}",
         ended.stdout
     );

@@ -62,6 +62,7 @@ def test_commits(aws):
         aws.codecommit.get_folder(**about, folderPath="none")
     aws.codecommit.create_branch(**about, branchName="other", commitId=second)
     assert aws.codecommit.get_branch(**about, branchName="other")["branch"]["commitId"] == second
+    assert aws.codecommit.list_branches(**about)["branches"] == ["main", "other"]
     with aws.refused("CommitDoesNotExistException"):
         aws.codecommit.create_branch(**about, branchName="third", commitId="0" * 40)
     with aws.refused("BranchDoesNotExistException"):

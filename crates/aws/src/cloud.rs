@@ -57,11 +57,16 @@ fn here(place: &Place) -> Region {
 
 /// The endpoint that serves what the whole partition shares.
 fn global(place: &Place) -> Region {
-    Region::from_static(match place.partition.as_str() {
+    Region::from_static(global_region(&place.partition))
+}
+
+/// The region that has what the whole partition shares.
+pub(crate) fn global_region(partition: &str) -> &'static str {
+    match partition {
         "aws-cn" => "cn-north-1",
         "aws-us-gov" => "us-gov-west-1",
         _ => "us-east-1",
-    })
+    }
 }
 
 /// An emulator has no host of its own for each bucket, so that buckets are part of the path there.
@@ -197,6 +202,8 @@ clients! {
     events: aws_sdk_eventbridge in here,
     /// RDS of this region.
     rds: aws_sdk_rds in here,
+    /// The index of tags of this region.
+    tagging: aws_sdk_resourcegroupstagging in here,
     /// Route 53, which is global.
     route53: aws_sdk_route53 in global,
     /// Secrets Manager of this region.

@@ -12,7 +12,7 @@ use crate::errors::Ask;
 /// A resource's tags.
 pub type Tags = BTreeMap<String, String>;
 
-const STACK: &str = "platctl:stack";
+pub(crate) const STACK: &str = "platctl:stack";
 const ADDRESS: &str = "platctl:address";
 const GENERATION: &str = "platctl:generation";
 const REGION: &str = "platctl:region";

@@ -12,8 +12,8 @@ use serde_json::Value;
 use crate::changes::is_under;
 use crate::fields::{Fact, Fields};
 use crate::kind::{
-    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
-    Phase, Replace, Timing, Vacated, Wanted,
+    Attached, Candidate, Claim, Contents, Id, Identity, Kind, Leaves, Live, Outputs, Owner,
+    Permissions, Phase, Replace, Timing, Vacated, Wanted,
 };
 use crate::read::Read;
 use crate::state::legible;
@@ -264,6 +264,18 @@ pub trait AnyKind: Send + Sync {
     }
     /// See [`Kind::leaves`].
     fn leaves(&self, _live: &AnyLive) -> Option<Leaves> {
+        None
+    }
+    /// See [`Kind::contents`].
+    fn contents<'a>(&'a self, _live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+    /// See [`Kind::left`].
+    fn left<'a>(&'a self, _what: &'a str) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+    /// See [`Kind::recall`].
+    fn recall(&self, _live: &AnyLive) -> Option<String> {
         None
     }
     /// See [`Kind::delete`].
@@ -581,6 +593,19 @@ impl<K: Kind> AnyKind for Bound<K> {
         resumed: bool,
     ) -> BoxFuture<'a, CloudResult<Option<String>>> {
         Box::pin(async move { K::failed_update(&self.cloud, &Self::lower(live)?, resumed).await })
+    }
+
+    fn contents<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
+        Box::pin(async move { K::contents(&self.cloud, &Self::lower(live)?).await })
+    }
+
+    fn left<'a>(&'a self, what: &'a str) -> BoxFuture<'a, CloudResult<()>> {
+        Box::pin(K::left(&self.cloud, what))
+    }
+
+    fn recall(&self, live: &AnyLive) -> Option<String> {
+        let live = Self::lower(live).ok()?;
+        K::recall(&self.cloud, &live)
     }
 
     fn last_copies(&self, live: &AnyLive) -> Option<Leaves> {

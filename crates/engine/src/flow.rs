@@ -6,6 +6,7 @@ use std::sync::Arc;
 use futures::stream::{self, StreamExt, TryStreamExt};
 
 use crate::behind::behind;
+use crate::contents::contents;
 use crate::events::Listener;
 use crate::execute::kept;
 use crate::execute::{Detach, Options, Outcome, Run, StepError, execute};
@@ -86,6 +87,7 @@ pub async fn prepare(
         .extend(vet_new(&plan, catalog, &teller).await?);
     plan.refusals.extend(made_twice(&plan.steps, catalog));
     mark_kept(&mut plan, &state, &observed, catalog);
+    plan.contents = contents(&plan, &observed, catalog, &teller).await;
     if request.graph.is_some() {
         plan.behind = behind(&state, &observed, catalog, &teller).await;
     }

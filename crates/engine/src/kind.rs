@@ -140,6 +140,39 @@ pub struct Leaves {
     pub needs: Vec<String>,
 }
 
+/// What is in an object that holds data, as far as a few cheap reads tell.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Contents {
+    /// What it is, for people: `12 images (1.2 GB)`.
+    pub what: String,
+    /// How many things are in it, where they are counted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub count: Option<u64>,
+    /// Their size in bytes, where it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Whether there are more than were counted.
+    pub at_least: bool,
+    /// What a deletion of the object does to them.
+    pub then: Then,
+    /// What of them stays: `snapshot prod-database-final-1a2b3c4d`. The engine fills it in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub leaves: Option<String>,
+}
+
+/// What becomes of the data in an object when the object is deleted.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Then {
+    /// It is deleted with the object.
+    #[default]
+    Deleted,
+    /// It is gone for everybody, and can be had back for this many days.
+    Recoverable(u32),
+    /// The cloud refuses to delete the object as long as this is in it; the text is what to do.
+    Refused(String),
+}
+
 /// Something of its own kind that is attached to an object: a policy to a role, a route to a table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
@@ -525,6 +558,26 @@ pub trait Kind: Sized + Send + Sync + 'static {
         _owner: &Owner,
     ) -> impl Future<Output = CloudResult<Vec<String>>> + Send {
         std::future::ready(Ok(Vec::new()))
+    }
+
+    /// What is in this object, asked before it is deleted: a few cheap reads, no listing of everything. None where
+    /// nothing is in it.
+    fn contents(
+        _cloud: &Self::Cloud,
+        _live: &Live<Self>,
+    ) -> impl Future<Output = CloudResult<Option<Contents>>> + Send {
+        std::future::ready(Ok(None))
+    }
+
+    /// Whether what [`Kind::leaves`] says (`what`) is there, complete, asked once the object is gone. `Busy` while it
+    /// is being made, `NotFound` where it is not there.
+    fn left(_cloud: &Self::Cloud, _what: &str) -> impl Future<Output = CloudResult<()>> + Send {
+        std::future::ready(Ok(()))
+    }
+
+    /// The command that takes back a deletion that is only scheduled.
+    fn recall(_cloud: &Self::Cloud, _live: &Live<Self>) -> Option<String> {
+        None
     }
 
     /// Starts the deletion and returns at once. The engine takes `NotFound` for success.

@@ -9,6 +9,7 @@
 pub mod address;
 pub mod behind;
 pub mod changes;
+pub mod contents;
 pub mod diff;
 pub mod drift;
 pub mod erased;
@@ -30,6 +31,7 @@ pub mod orders;
 mod partial;
 pub mod plan;
 pub mod planner;
+mod precious;
 pub mod predict;
 pub mod read;
 pub mod recover;
@@ -49,8 +51,8 @@ pub use erased::{AnyKind, AnyLive, AnyWanted, Bound, Catalog, Facts, SpecError};
 pub use error::{Class, CloudError, CloudResult, chain};
 pub use input::{Data, Declared, Handle, Input, Output, Resolved, Stage};
 pub use kind::{
-    Attached, Candidate, Claim, Id, Identity, Kind, Leaves, Live, Outputs, Owner, Permissions,
-    Phase, Replace, Timing, Vacated, Wanted,
+    Attached, Candidate, Claim, Contents, Id, Identity, Kind, Leaves, Live, Outputs, Owner,
+    Permissions, Phase, Replace, Then, Timing, Vacated, Wanted,
 };
 pub use nearest::nearest;
 pub use read::{Read, find_by_id};

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::graph::Node;
 use crate::observe::{Stranger, Twin};
-use crate::{Address, Change, Id, Replace};
+use crate::{Address, Change, Contents, Id, Replace};
 
 /// What is to be done with one resource.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -343,6 +343,9 @@ pub struct Plan {
     /// What the cloud offers newer versions of. No part of a saved plan.
     #[serde(skip)]
     pub behind: BTreeMap<Address, String>,
+    /// What is in the objects that would be deleted. No part of a saved plan.
+    #[serde(skip)]
+    pub contents: BTreeMap<Address, Contents>,
     /// Why it must not be carried out; empty for a sound plan.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub refusals: Vec<Refusal>,

@@ -14,6 +14,7 @@ use petgraph::visit::EdgeRef;
 
 use crate::graph::{Graph, Wait};
 use crate::plan::{Action, Plan, Step};
+use crate::precious;
 use crate::state::State;
 use crate::{Address, Catalog, Id, Replace};
 
@@ -111,6 +112,7 @@ impl Schedule {
         for (from, to, wait) in edges {
             ops.add_edge(from, to, wait);
         }
+        precious::last(&mut ops, plan, catalog);
         Self::from_ops(ops)
     }
 

@@ -289,6 +289,27 @@ impl Temporary {
     }
 }
 
+/// What to search for, and what of it to delete.
+#[derive(Args, Clone, Debug, Default)]
+#[group(skip)]
+pub(crate) struct Sweep {
+    /// Only what has the ownership tags of this stack. Default: of any stack
+    #[arg(long, value_name = "NAME")]
+    pub(crate) stack: Option<String>,
+    /// Of what programs in clusters made, such as load balancers and volumes, only what is in this VPC
+    #[arg(long, value_name = "ID")]
+    pub(crate) vpc: Option<String>,
+    /// Also list what has this tag, such as the one that your Terraform configurations set (can be repeated)
+    #[arg(long = "tag", value_name = "KEY[=VALUE]")]
+    pub(crate) tags: Vec<String>,
+    /// Delete this resource, with its data: an ID as the search lists it (can be repeated)
+    #[arg(long, value_name = "ID")]
+    pub(crate) delete: Vec<String>,
+    /// Skip the confirmation prompt
+    #[arg(long, visible_alias = "auto-approve", env = "PLATCTL_YES", value_parser = clap::builder::FalseyValueParser::new())]
+    pub(crate) yes: bool,
+}
+
 /// A new version of a service.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Release {
@@ -382,6 +403,12 @@ pub(crate) enum Command {
         /// Show the stacks that have expired, and delete nothing
         #[arg(long)]
         dry_run: bool,
+    },
+    /// Search AWS for what no state knows: what a destroy, a lost state or another tool left behind. Deletes nothing
+    /// that is not named with --delete
+    Sweep {
+        #[command(flatten)]
+        wish: Sweep,
     },
     /// Back up the Argo CD configuration to S3 now, in addition to the nightly backup
     Backup {

@@ -86,6 +86,20 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "sweep",
+        &[
+            ("Show what no state knows", "sweep --region eu-west-1"),
+            (
+                "Also what a Terraform configuration tags",
+                "sweep --tag managed-by=terraform",
+            ),
+            (
+                "Delete one of them, with its data",
+                "sweep --stack pr-42 --delete vpc-0a1b2c3d4e5f60718",
+            ),
+        ],
+    ),
+    (
         "reap",
         &[
             ("Show what has expired", "reap --dry-run"),

@@ -7,6 +7,7 @@ mod cli;
 mod cloud;
 mod cluster;
 mod commands;
+mod ending;
 mod error;
 mod examples;
 mod exit;

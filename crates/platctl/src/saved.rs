@@ -244,6 +244,7 @@ mod tests {
             steps: vec![step],
             released: BTreeMap::new(),
             behind: BTreeMap::new(),
+            contents: BTreeMap::new(),
             refusals: Vec::new(),
         };
         SavedPlan::new(

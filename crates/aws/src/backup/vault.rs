@@ -4,8 +4,8 @@ use aws_sdk_backup::types::{RecoveryPointStatus, VaultState};
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Leaves, Live,
+    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -259,6 +259,15 @@ impl Kind for Vault {
             what: what(),
             needs,
         })
+    }
+
+    async fn contents(_cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        let count = live.outputs.number_of_recovery_points;
+        Ok((count > 0).then(|| Contents {
+            what: points(count),
+            count: u64::try_from(count).ok(),
+            ..Contents::default()
+        }))
     }
 
     /// AWS deletes only empty vaults. Recovery points that were there when the deletion was planned are deleted first,

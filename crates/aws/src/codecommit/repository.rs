@@ -4,8 +4,8 @@ use aws_sdk_codecommit::types::RepositoryMetadata;
 use platctl_engine::fields::Fact::Name;
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Live,
+    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -14,6 +14,7 @@ use super::tags::CodeCommitTags;
 use crate::Cloud;
 use crate::bounded::each;
 use crate::errors::{Ask, Asked};
+use crate::size::counted;
 use crate::tags::{Tags, claimed, owned, sync};
 use crate::text::any;
 use crate::types::{Arn, unless_same};
@@ -154,7 +155,7 @@ impl Kind for Repository {
             "codecommit:TagResource",
             "codecommit:UntagResource",
         ],
-        delete: &["codecommit:DeleteRepository"],
+        delete: &["codecommit:DeleteRepository", "codecommit:ListBranches"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -305,6 +306,22 @@ impl Kind for Repository {
             rename(cloud, name, &spec.repository_name).await?;
         }
         Ok(())
+    }
+
+    async fn contents(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        let call = cloud.codecommit.list_branches();
+        let page = call
+            .repository_name(&live.spec.repository_name)
+            .send()
+            .ask()
+            .await?;
+        let (count, more) = (page.branches().len(), page.next_token().is_some());
+        Ok((count > 0).then(|| Contents {
+            what: format!("commits on {}", counted(count, "branch", "branches", more)),
+            count: u64::try_from(count).ok(),
+            at_least: more,
+            ..Contents::default()
+        }))
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

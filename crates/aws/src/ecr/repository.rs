@@ -7,14 +7,15 @@ use aws_sdk_ecr::types::{
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Phase, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudResult, Contents, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Then, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::tags::{EcrTags, tags_from};
 use crate::errors::{Ask, Asked, invalid};
+use crate::size::{counted, sized};
 use crate::tags::{Tagged, Tags, claimed, edits, split, write};
 use crate::types::{Arn, unless_same};
 use crate::{Cloud, Policy};
@@ -180,7 +181,7 @@ impl Kind for Repository {
             "ecr:TagResource",
             "ecr:UntagResource",
         ],
-        delete: &["ecr:DeleteRepository"],
+        delete: &["ecr:DeleteRepository", "ecr:DescribeImages"],
     };
     const TIMING: Timing = Timing::SYNCHRONOUS;
 
@@ -310,6 +311,36 @@ impl Kind for Repository {
                 .insert(FORCE.to_owned(), spec.force_delete.to_string());
         }
         write::<EcrTags>(cloud, live.outputs.arn.as_str(), edits).await
+    }
+
+    async fn contents(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        let call = cloud.ecr.describe_images();
+        let call = call.repository_name(live.id.as_str()).max_results(1000);
+        let page = call.send().ask().await?;
+        let images = page.image_details();
+        if images.is_empty() {
+            return Ok(None);
+        }
+        let sizes = images.iter().filter_map(|one| one.image_size_in_bytes());
+        let bytes: u64 = sizes.map(|size| u64::try_from(size).unwrap_or(0)).sum();
+        let more = page.next_token().is_some();
+        let what = counted(images.len(), "image", "images", more);
+        let then = if live.spec.force_delete {
+            Then::Deleted
+        } else {
+            Then::Refused(
+                "to delete them with the repository, set `force_delete: true` and apply; otherwise delete them first"
+                    .into(),
+            )
+        };
+        Ok(Some(Contents {
+            what: format!("{what} ({})", sized(bytes, more)),
+            count: u64::try_from(images.len()).ok(),
+            bytes: Some(bytes),
+            at_least: more,
+            then,
+            leaves: None,
+        }))
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -10,8 +10,8 @@ use aws_sdk_eks::types::{
 use platctl_engine::fields::Fact::{Holds, Immutable, Name, WriteOnly};
 use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Live,
-    Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Declared, Id, Identity, Kind,
+    Live, Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -669,6 +669,10 @@ impl Kind for Cluster {
         owner: &Owner,
     ) -> CloudResult<Vec<String>> {
         departure::after_deletion(cloud, id, last, owner).await
+    }
+
+    async fn contents(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        crate::leftovers::claims::volumes(cloud, live.id.as_str()).await
     }
 
     /// EKS's own protection is lifted first: a deletion that `protect` does not forbid was asked for.

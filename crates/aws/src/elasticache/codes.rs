@@ -15,6 +15,7 @@ pub(crate) const CODES: Codes = Codes {
                 "CacheSubnetGroupNotFoundFault",
                 "CacheParameterGroupNotFound",
                 "TagNotFound",
+                "SnapshotNotFoundFault",
             ],
         ),
         (

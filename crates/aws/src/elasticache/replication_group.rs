@@ -6,8 +6,9 @@ use aws_sdk_elasticache::types::{ClusterMode, TransitEncryptionMode};
 use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
 use platctl_engine::fields::{Fields, Table};
 use platctl_engine::{
-    Candidate, Change, Changes, Claim, CloudResult, Id, Identity, Kind, Leaves, Live, Owner,
-    Permissions, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity,
+    Kind, Leaves, Live, Owner, Permissions, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -227,7 +228,10 @@ impl Kind for ReplicationGroup {
             "elasticache:AddTagsToResource",
             "elasticache:RemoveTagsFromResource",
         ],
-        delete: &["elasticache:DeleteReplicationGroup"],
+        delete: &[
+            "elasticache:DeleteReplicationGroup",
+            "elasticache:DescribeSnapshots",
+        ],
     };
     const TIMING: Timing = Timing::seconds(600, 600, 300, 7200);
 
@@ -397,6 +401,37 @@ impl Kind for ReplicationGroup {
             what: format!("snapshot {}", snapshot_name(live)),
             needs: key.map(ToString::to_string).collect(),
         })
+    }
+
+    async fn contents(_cloud: &Cloud, _live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        Ok(Some(Contents {
+            what: "the data in the cache".into(),
+            ..Contents::default()
+        }))
+    }
+
+    async fn left(cloud: &Cloud, what: &str) -> CloudResult<()> {
+        let name = what.trim_start_matches("snapshot ");
+        let call = cloud.elasticache.describe_snapshots().snapshot_name(name);
+        let answer = call.send().ask().await?;
+        let status = answer
+            .snapshots()
+            .first()
+            .and_then(|one| one.snapshot_status());
+        let refuse = |class, status: &str| {
+            let operation = "elasticache:DescribeSnapshots";
+            Err(CloudError::new(
+                class,
+                operation,
+                format!("{what} is {status}"),
+            ))
+        };
+        match status {
+            Some("available") => Ok(()),
+            Some("failed") => refuse(Class::Invalid, "failed"),
+            Some(status) => refuse(Class::Busy, status),
+            None => refuse(Class::NotFound, "not there"),
+        }
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

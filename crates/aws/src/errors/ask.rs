@@ -11,11 +11,12 @@ use platctl_engine::{Class, CloudResult};
 use super::cloud_error;
 
 /// Crates of the SDK that are not named like the service in IAM's actions.
-const PREFIXES: [(&str, &str); 4] = [
+const PREFIXES: [(&str, &str); 5] = [
     ("applicationautoscaling", "application-autoscaling"),
     ("cloudwatchlogs", "logs"),
     ("elasticloadbalancingv2", "elasticloadbalancing"),
     ("eventbridge", "events"),
+    ("resourcegroupstagging", "tag"),
 ];
 
 /// A call that is under way.

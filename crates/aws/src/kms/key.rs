@@ -2,8 +2,8 @@
 
 use aws_sdk_kms::types::{KeyMetadata, KeyState};
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
-    Phase, Read, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudResult, Contents, Id, Identity, Kind, Live, Owner,
+    Permissions, Phase, Read, Resolved, SpecError, Stage, Then, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 
@@ -352,6 +352,22 @@ impl Kind for Key {
         sync::<KmsTags>(cloud, id, changes, owner).await
     }
 
+    async fn contents(_cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        let is_waiting = matches!(live.phase, Phase::Scheduled(_));
+        Ok((!is_waiting).then(|| Contents {
+            what: "a key: what it encrypts cannot be read without it".into(),
+            then: Then::Recoverable(PENDING_WINDOW_IN_DAYS.unsigned_abs()),
+            ..Contents::default()
+        }))
+    }
+
+    fn recall(cloud: &Cloud, live: &Live<Self>) -> Option<String> {
+        Some(format!(
+            "aws kms cancel-key-deletion --key-id {} --region {}",
+            live.id, cloud.region
+        ))
+    }
+
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud.kms.schedule_key_deletion().key_id(live.id.as_str());
         let call = call.pending_window_in_days(PENDING_WINDOW_IN_DAYS);
@@ -420,6 +436,28 @@ mod tests {
         .await
         .unwrap();
         assert_eq!((cancel.num_calls(), enable.num_calls()), (1, 1));
+    }
+
+    #[tokio::test]
+    async fn a_plan_says_for_how_long_a_key_can_be_had_back() {
+        let live = |phase| Live::<Key> {
+            id: "key-1".into(),
+            spec: Key::example(),
+            outputs: Outputs {
+                key_id: "key-1".into(),
+                arn: "arn:aws:kms:…".into(),
+            },
+            owner: None,
+            phase,
+        };
+        let found = Key::contents(&cloud(), &live(Phase::Ready)).await.unwrap();
+        assert_eq!(found.unwrap().then, Then::Recoverable(30));
+        let waiting = live(Phase::Scheduled("it is scheduled for deletion".into()));
+        assert_eq!(Key::contents(&cloud(), &waiting).await.unwrap(), None);
+        assert_eq!(
+            Key::recall(&cloud(), &waiting).unwrap(),
+            "aws kms cancel-key-deletion --key-id key-1 --region eu-west-1"
+        );
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@
 //! of a stack is never a leftover: its stack deletes it.
 
 mod balancers;
+pub(crate) mod claims;
 mod clear;
 mod compute;
 mod find;

@@ -6,8 +6,8 @@ use aws_sdk_rds::types::{DbCluster as Described, Filter};
 use platctl_engine::fields::Fact::{CreateOnly, Holds, Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Change, Changes, Claim, Class, CloudError, CloudResult, Declared, Id, Identity, Kind, Leaves,
-    Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
+    Change, Changes, Claim, Class, CloudError, CloudResult, Contents, Declared, Id, Identity, Kind,
+    Leaves, Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -363,6 +363,7 @@ impl Kind for DbCluster {
             "rds:ModifyDBCluster",
             "rds:RemoveFromGlobalCluster",
             "rds:CreateDBClusterSnapshot",
+            "rds:DescribeDBClusterSnapshots",
             "rds:DescribeGlobalClusters",
         ],
     };
@@ -550,6 +551,16 @@ impl Kind for DbCluster {
         })
     }
 
+    /// Aurora does not say how large its storage is; other engines do.
+    async fn contents(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        let found = read(cloud, std::slice::from_ref(&live.id)).await?;
+        Ok(found.first().map(contents_of))
+    }
+
+    async fn left(cloud: &Cloud, what: &str) -> CloudResult<()> {
+        super::db_cluster_snapshot::is_complete(cloud, what).await
+    }
+
     /// AWS deletes no cluster that is stopped. A member of a global cluster has to leave it first, which takes a
     /// while; then the protection is lifted.
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
@@ -598,6 +609,23 @@ impl Kind for DbCluster {
             }
             other => other.map(drop),
         }
+    }
+}
+
+fn contents_of(cluster: &Described) -> Contents {
+    let name = cluster.database_name().filter(|name| !name.is_empty());
+    let name = name.map_or_else(
+        || "a database".to_owned(),
+        |name| format!("the database {name}"),
+    );
+    let gib = cluster.allocated_storage().filter(|gib| *gib > 1);
+    let size = gib.map_or_else(String::new, |gib| format!(" ({gib} GiB allocated)"));
+    Contents {
+        what: format!("{name}{size}"),
+        bytes: gib
+            .and_then(|gib| u64::try_from(gib).ok())
+            .map(|gib| gib << 30),
+        ..Contents::default()
     }
 }
 

@@ -4,8 +4,8 @@ use aws_sdk_rds::types::DbClusterSnapshot as Described;
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Changes, Claim, Class, CloudResult, Id, Identity, Kind, Live, Owner, Permissions, Read,
-    Replace, Resolved, SpecError, Stage, Timing,
+    Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner, Permissions,
+    Phase, Read, Replace, Resolved, SpecError, Stage, Timing,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -79,6 +79,25 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<DbClusterSnapsh
     match call.send().ask().await {
         Err(error) if error.class == Class::NotFound => Ok(None),
         other => Ok(other?.db_cluster_snapshots().first().and_then(live)),
+    }
+}
+
+/// Whether the snapshot of a deleted cluster, `snapshot NAME`, is available.
+pub(super) async fn is_complete(cloud: &Cloud, what: &str) -> CloudResult<()> {
+    let name = what.trim_start_matches("snapshot ");
+    let refuse = |class, status: &str| {
+        let operation = "rds:DescribeDBClusterSnapshots";
+        Err(CloudError::new(
+            class,
+            operation,
+            format!("{what} is {status}"),
+        ))
+    };
+    match read(cloud, &Id::from(name)).await?.map(|live| live.phase) {
+        Some(Phase::Ready | Phase::Degraded(_)) => Ok(()),
+        Some(Phase::Settling(status)) => refuse(Class::Busy, &status),
+        Some(Phase::Failed(why)) => refuse(Class::Invalid, &why),
+        Some(_) | None => refuse(Class::NotFound, "not there"),
     }
 }
 
@@ -167,5 +186,61 @@ impl Kind for DbClusterSnapshot {
             .delete_db_cluster_snapshot()
             .db_cluster_snapshot_identifier(live.id.as_str());
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::cloud;
+    use aws_sdk_rds::operation::describe_db_cluster_snapshots::DescribeDbClusterSnapshotsOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    #[tokio::test]
+    async fn a_snapshot_counts_once_it_is_available() {
+        let with = |status: Option<&'static str>| {
+            mock!(aws_sdk_rds::Client::describe_db_cluster_snapshots)
+                .match_requests(|request| {
+                    request.db_cluster_snapshot_identifier() == Some("a-final")
+                })
+                .then_output(move || {
+                    let snapshots = status.map(|status| {
+                        vec![
+                            Described::builder()
+                                .db_cluster_snapshot_identifier("a-final")
+                                .status(status)
+                                .build(),
+                        ]
+                    });
+                    DescribeDbClusterSnapshotsOutput::builder()
+                        .set_db_cluster_snapshots(snapshots)
+                        .build()
+                })
+        };
+        let (making, failed, made, none) = (
+            with(Some("creating")),
+            with(Some("failed")),
+            with(Some("available")),
+            with(None),
+        );
+        let rules = [&making, &failed, &made, &none];
+        let cloud = Cloud {
+            rds: mock_client!(aws_sdk_rds, RuleMode::Sequential, &rules).into(),
+            ..cloud()
+        };
+        let mut seen = Vec::new();
+        for _ in rules {
+            let found = is_complete(&cloud, "snapshot a-final").await;
+            seen.push(found.map_err(|error| error.class));
+        }
+        assert_eq!(
+            seen,
+            [
+                Err(Class::Busy),
+                Err(Class::Invalid),
+                Ok(()),
+                Err(Class::NotFound)
+            ]
+        );
     }
 }

@@ -4,8 +4,8 @@ use aws_sdk_s3::types::{BucketLocationConstraint, CreateBucketConfiguration};
 use platctl_engine::fields::Fact::{Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Candidate, Changes, Claim, Class, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, Class, CloudError, CloudResult, Contents, Id, Identity, Kind, Live,
+    Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -462,6 +462,10 @@ impl Kind for Bucket {
             call.send().ask().await?;
         }
         Ok(())
+    }
+
+    async fn contents(cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        super::contents::look(cloud, live.id.as_str(), live.spec.force_destroy).await
     }
 
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {

@@ -1,11 +1,13 @@
 //! `secretsmanager.Secret`: its value is made by AWS, or written by somebody else; platctl never keeps it.
 
+use aws_sdk_secretsmanager::primitives::DateTime;
 use aws_sdk_secretsmanager::types::{Filter, FilterNameStringType, SecretListEntry, Tag};
 use platctl_engine::fields::Fact::{CreateOnly, Immutable, Name};
 use platctl_engine::fields::Table;
 use platctl_engine::{
-    Candidate, Changes, Claim, CloudError, CloudResult, Id, Identity, Kind, Live, Owner,
-    Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Timing, Wanted,
+    Candidate, Changes, Claim, CloudError, CloudResult, Contents, Declared, Id, Identity, Kind,
+    Live, Owner, Permissions, Phase, Read, Replace, Resolved, SpecError, Stage, Then, Timing,
+    Wanted,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -99,15 +101,28 @@ async fn resource_policy(cloud: &Cloud, id: &Id) -> CloudResult<Option<Policy>> 
     Ok(answer.resource_policy().and_then(Policy::parse))
 }
 
+/// When a secret is gone for good. What AWS calls the date of its deletion is when the deletion was asked for; the
+/// recovery window begins then.
+fn end(asked: &DateTime, window_in_days: i64) -> DateTime {
+    DateTime::from_secs(
+        asked
+            .secs()
+            .saturating_add(window_in_days.saturating_mul(86_400)),
+    )
+}
+
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
     let call = cloud
         .secretsmanager
         .describe_secret()
         .secret_id(id.as_str());
     let secret = call.send().ask().await?;
+    let window = pairs(secret.tags())
+        .find(|(key, _)| key == WINDOW)
+        .and_then(|(_, days)| days.parse().ok());
     let phase = match secret.deleted_date() {
-        Some(date) => Phase::Scheduled(match day(date) {
-            Some(day) => format!("it has been scheduled for deletion since {day}"),
+        Some(date) => Phase::Scheduled(match day(&end(date, window.unwrap_or(thirty()))) {
+            Some(day) => format!("it is scheduled for deletion on {day}"),
             None => "it is scheduled for deletion".into(),
         }),
         None => Phase::Ready,
@@ -117,9 +132,6 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Secret>>> {
         Some(_) => None,
         None => resource_policy(cloud, id).await?,
     };
-    let window = pairs(secret.tags())
-        .find(|(key, _)| key == WINDOW)
-        .and_then(|(_, days)| days.parse().ok());
     let (tags, owner) = split(pairs(secret.tags()));
     let name = secret.name().unwrap_or_default().to_owned();
     let spec = Spec {
@@ -312,13 +324,35 @@ impl Kind for Secret {
         let found = try_join_all(names.map(|name| listed(cloud, name)))
             .await?
             .concat();
-        let alive = found
-            .iter()
-            .filter(|secret| secret.deleted_date().is_none());
+        // One that waits for its deletion keeps its name: it is restored, and the plan shows that.
         Ok(by_address(
             wanted,
-            alive.filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1))),
+            found
+                .iter()
+                .filter_map(|one| Some((one.arn()?.into(), split(pairs(one.tags())).1))),
         ))
+    }
+
+    /// The name of a secret that waits for its deletion cannot be used. One of this stack is restored.
+    async fn vet_new(cloud: &Cloud, spec: &Spec<Declared>) -> CloudResult<Vec<SpecError>> {
+        let found = listed(cloud, &spec.name).await?;
+        let strangers = found.iter().filter(|secret| {
+            secret.deleted_date().is_some() && split(pairs(secret.tags())).1.is_none()
+        });
+        let refuse = |secret: &SecretListEntry| {
+            let (arn, region) = (secret.arn().unwrap_or_default(), &cloud.region);
+            SpecError::new(
+                "/name",
+                format!(
+                    "is the name of {arn}, which is scheduled for deletion and belongs to no stack; until it is deleted, \
+                     the name cannot be used. Use another name. To use the secret, run `aws secretsmanager \
+                     restore-secret --secret-id {arn} --region {region}`, then `platctl import`. To delete it now, with \
+                     its value, run `aws secretsmanager delete-secret --secret-id {arn} --region {region} \
+                     --force-delete-without-recovery`"
+                ),
+            )
+        };
+        Ok(strangers.map(refuse).collect())
     }
 
     async fn create(cloud: &Cloud, spec: &Spec, claim: &Claim) -> CloudResult<Id> {
@@ -390,6 +424,28 @@ impl Kind for Secret {
         write::<SecretTags>(cloud, id, edits).await
     }
 
+    async fn contents(_cloud: &Cloud, live: &Live<Self>) -> CloudResult<Option<Contents>> {
+        if matches!(live.phase, Phase::Scheduled(_)) {
+            return Ok(None);
+        }
+        let then = match u32::try_from(live.spec.recovery_window_in_days) {
+            Ok(days) if days > 0 => Then::Recoverable(days),
+            _ => Then::Deleted,
+        };
+        Ok(Some(Contents {
+            what: "a secret".into(),
+            then,
+            ..Contents::default()
+        }))
+    }
+
+    fn recall(cloud: &Cloud, live: &Live<Self>) -> Option<String> {
+        Some(format!(
+            "aws secretsmanager restore-secret --secret-id {} --region {}",
+            live.id, cloud.region
+        ))
+    }
+
     async fn delete(cloud: &Cloud, live: &Live<Self>) -> CloudResult<()> {
         let call = cloud
             .secretsmanager
@@ -400,5 +456,106 @@ impl Kind for Secret {
             days => call.recovery_window_in_days(days),
         };
         call.send().ask().await.map(drop)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cloud::tests::{cloud, owner};
+    use aws_sdk_secretsmanager::operation::describe_secret::DescribeSecretOutput;
+    use aws_sdk_secretsmanager::operation::list_secrets::ListSecretsOutput;
+    use aws_smithy_mocks::{RuleMode, mock, mock_client};
+
+    fn waiting(tags: &[(&str, &str)]) -> SecretListEntry {
+        let tags = tags
+            .iter()
+            .map(|(key, value)| Tag::builder().key(*key).value(*value).build());
+        SecretListEntry::builder()
+            .name("s")
+            .arn("arn:s")
+            .deleted_date(DateTime::from_secs(1_795_824_000))
+            .set_tags(Some(tags.collect()))
+            .build()
+    }
+
+    fn listing(secret: SecretListEntry) -> Cloud {
+        let list = mock!(aws_sdk_secretsmanager::Client::list_secrets).then_output(move || {
+            ListSecretsOutput::builder()
+                .secret_list(secret.clone())
+                .build()
+        });
+        let client = mock_client!(aws_sdk_secretsmanager, RuleMode::MatchAny, &[&list]);
+        Cloud {
+            secretsmanager: client.into(),
+            ..cloud()
+        }
+    }
+
+    #[tokio::test]
+    async fn a_name_that_is_still_taken_is_seen_while_planning() {
+        let spec = Spec::<Declared> {
+            name: "s".into(),
+            description: None,
+            kms_key_id: None,
+            generate: None,
+            resource_policy: None,
+            recovery_window_in_days: 30,
+            tags: Tags::new(),
+        };
+        let faults = Secret::vet_new(&listing(waiting(&[])), &spec)
+            .await
+            .unwrap();
+        assert!(
+            faults[0].message.contains("is the name of arn:s"),
+            "{faults:?}"
+        );
+        let ours = [
+            ("platctl:stack", "prod"),
+            ("platctl:address", "network.thing"),
+        ];
+        let cloud = listing(waiting(&ours));
+        assert_eq!(Secret::vet_new(&cloud, &spec).await.unwrap(), []);
+        let wanted = Wanted {
+            owner: owner(),
+            spec: Some(Spec {
+                name: "s".into(),
+                ..Secret::example()
+            }),
+        };
+        let found = Secret::find(&cloud, &[wanted]).await.unwrap();
+        assert_eq!(
+            found[0].len(),
+            1,
+            "it is restored by the plan that finds it"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_secret_that_waits_says_when_it_is_gone_and_how_to_have_it_back() {
+        let describe = mock!(aws_sdk_secretsmanager::Client::describe_secret).then_output(|| {
+            DescribeSecretOutput::builder()
+                .arn("arn:s")
+                .name("s")
+                // 2026-11-28, when the deletion was asked for.
+                .deleted_date(DateTime::from_secs(1_795_824_000))
+                .tags(Tag::builder().key(WINDOW).value("7").build())
+                .build()
+        });
+        let client = mock_client!(aws_sdk_secretsmanager, RuleMode::Sequential, &[&describe]);
+        let cloud = Cloud {
+            secretsmanager: client.into(),
+            ..cloud()
+        };
+        let live = read(&cloud, &"arn:s".into()).await.unwrap().unwrap();
+        assert_eq!(
+            live.phase,
+            Phase::Scheduled("it is scheduled for deletion on 2026-12-05".into())
+        );
+        assert_eq!(Secret::contents(&cloud, &live).await.unwrap(), None);
+        assert_eq!(
+            Secret::recall(&cloud, &live).unwrap(),
+            "aws secretsmanager restore-secret --secret-id arn:s --region eu-west-1"
+        );
     }
 }

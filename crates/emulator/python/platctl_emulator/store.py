@@ -23,6 +23,11 @@ class Store:
         """The things of a kind that belong to no account and no region."""
         return self._things.setdefault(("", "", kind), {})
 
+    def here(self, call: Call) -> list[Any]:
+        """The things of every kind in the account and the region of a call."""
+        place = (call.account, call.region)
+        return [things for (account, region, _), things in self._things.items() if (account, region) == place]
+
     def kinds(self) -> list[Any]:
         """Every kind, with its things, of all accounts and regions."""
         return [(kind, things) for (_, _, kind), things in self._things.items()]

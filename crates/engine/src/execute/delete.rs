@@ -12,7 +12,7 @@ use super::detach::Strangers;
 use super::watch::cadence;
 use super::{Kept, Run, StepError};
 use crate::schedule::Work;
-use crate::state::{NewObject, Record, RecordEvent, Verb};
+use crate::state::{Ended, Fate, NewObject, Record, RecordEvent, Verb};
 use crate::{
     Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase,
 };
@@ -42,13 +42,14 @@ impl Run {
             // The replacement turned out to be unnecessary: this object is the one that stands.
             return Ok(());
         }
-        if let Some(live) = self.observed.get(&record.kind, &record.scope, id) {
-            self.delete_live(address, &record, live).await?;
-        }
+        let ended = match self.observed.get(&record.kind, &record.scope, id) {
+            Some(live) => self.delete_live(address, &record, live).await?,
+            None => self.missing(address, &record, id).await?,
+        };
         self.clear_up(address, &record, id).await?;
         // Objects of one address may be deleted side by side: what counts is the record now.
         let record = self.session.record(address).unwrap_or(record);
-        self.forget(address, record, Some(id)).await?;
+        self.forget(address, record, Some(id), Some(ended)).await?;
         match self.session.record(address) {
             // A creation that was begun and never seen again may still arrive.
             Some(left)
@@ -72,7 +73,25 @@ impl Run {
         if let Some(live) = self.live_of(&record).filter(|live| live.owner.is_some()) {
             self.disown(address, &record, live).await?;
         }
-        self.session.outcome(Verb::Forget, address, None).await?;
+        let ended = id.as_ref().map(|id| {
+            let fate = match self.live_of(&record) {
+                Some(_) => Fate::Kept {
+                    for_what: self
+                        .copies_in(address, id)
+                        .or_else(|| record.kept_for.clone()),
+                },
+                None => Fate::Missing,
+            };
+            self.end(address, &record, id, fate)
+        });
+        self.session
+            .ended(
+                Verb::Forget,
+                address,
+                None,
+                ended.filter(|_| self.graph.is_none()),
+            )
+            .await?;
         Ok(id)
     }
 
@@ -171,10 +190,11 @@ impl Run {
                     .look_until_seen(&kind, &record.scope, &found.id)
                     .await?
             {
-                self.delete_live(address, &record, &live).await?;
+                let ended = self.delete_live(address, &record, &live).await?;
+                return self.forget(address, record, None, Some(ended)).await;
             }
         }
-        self.forget(address, record, None).await
+        self.forget(address, record, None, None).await
     }
 
     /// An object that its tags told of a moment ago may take a while until it can be described.
@@ -203,42 +223,100 @@ impl Run {
         address: &Address,
         record: &Record,
         live: &AnyLive,
-    ) -> Result<(), StepError> {
-        if self.goes_with_its_home(record) {
-            return Ok(());
+    ) -> Result<Ended, StepError> {
+        let end = |fate| self.end(address, record, &live.id, fate);
+        if let Some(home) = self.home_that_goes(record) {
+            return Ok(end(Fate::Inside { home }));
         }
-        if matches!(live.phase, Phase::Scheduled(_)) {
-            return Ok(());
+        let kind = self.bound(record)?;
+        if let Phase::Scheduled(status) = &live.phase {
+            return Ok(end(scheduled(&*kind, live, status)));
         }
         if let Some(why) = self.kept(record, live).await? {
             self.leave(address, &live.id, why);
-            return Ok(());
+            return Ok(end(Fate::LeftAlone { why: why.into() }));
         }
+        let mut begun = end(Fate::Begun);
+        begun.leaves = kind.leaves(live).map(|leaves| leaves.what);
         if live.phase != Phase::Deleting {
-            self.session
-                .intent(Verb::Delete, address, Some(record.clone()))
-                .await?;
+            let noted = self.graph.is_none().then(|| begun.clone());
+            self.session.deletes(address, record.clone(), noted).await?;
             if self.start_deletion(address, record, live).await? == Begun::Lapses {
-                return Ok(());
+                return Ok(end(Fate::Lapses));
             }
         }
-        self.until_gone(address, record, live).await
+        let fate = self.until_gone(address, record, live).await?;
+        self.see_what_is_left(address, &kind, begun.leaves.as_deref())
+            .await?;
+        Ok(Ended { fate, ..begun })
     }
 
-    /// Whether what it lives inside of is deleted in this very run.
-    fn goes_with_its_home(&self, record: &Record) -> bool {
-        let inside = self.bound(record).ok().and_then(|kind| kind.facts().inside);
-        inside.is_some_and(|home| {
-            let mut on = record
-                .dependencies
-                .iter()
-                .filter(|address| self.doomed.contains(*address));
-            on.any(|address| {
-                self.session
-                    .record(address)
-                    .is_some_and(|record| record.kind == home)
-            })
-        })
+    fn end(&self, address: &Address, record: &Record, id: &Id, fate: Fate) -> Ended {
+        Ended {
+            address: address.clone(),
+            kind: record.kind.clone(),
+            scope: record.scope.clone(),
+            id: Some(id.clone()),
+            at: crate::state::now(),
+            fate,
+            leaves: None,
+        }
+    }
+
+    /// What a read did not find any more. Where an earlier run deleted it and did not live to see its end, what it left
+    /// is looked at now; what is not there is not claimed.
+    async fn missing(
+        &self,
+        address: &Address,
+        record: &Record,
+        id: &Id,
+    ) -> Result<Ended, StepError> {
+        let mut ended = self.end(address, record, id, Fate::Missing);
+        let receipt = self.session.state().receipt;
+        let before = receipt
+            .into_iter()
+            .find(|one| one.address == *address && one.id.as_ref() == Some(id));
+        let Some(leaves) = before.and_then(|before| before.leaves) else {
+            return Ok(ended);
+        };
+        let kind = self.bound(record)?;
+        match self.see_what_is_left(address, &kind, Some(&leaves)).await {
+            Ok(()) => ended.leaves = Some(leaves),
+            Err(StepError::Cloud(error)) if error.class == Class::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        Ok(ended)
+    }
+
+    /// Waits until what a deletion leaves on purpose is there, complete.
+    async fn see_what_is_left(
+        &self,
+        address: &Address,
+        kind: &Arc<dyn AnyKind>,
+        leaves: Option<&str>,
+    ) -> Result<(), StepError> {
+        let Some(what) = leaves else {
+            return Ok(());
+        };
+        let transient = |error: &CloudError| error.class.is_transient();
+        let call = || kind.left(what);
+        self.call(address, kind.facts().timing.limit, transient, call)
+            .await
+    }
+
+    /// What it lives inside of, where that is deleted in this very run.
+    fn home_that_goes(&self, record: &Record) -> Option<Address> {
+        let home = self.bound(record).ok()?.facts().inside?;
+        let mut on = record
+            .dependencies
+            .iter()
+            .filter(|address| self.doomed.contains(*address));
+        let is_home = |address: &&Address| {
+            self.session
+                .record(address)
+                .is_some_and(|record| record.kind == home)
+        };
+        on.find(is_home).cloned()
     }
 
     fn bound(&self, record: &Record) -> Result<Arc<dyn AnyKind>, StepError> {
@@ -296,7 +374,7 @@ impl Run {
         address: &Address,
         record: &Record,
         before: &AnyLive,
-    ) -> Result<(), StepError> {
+    ) -> Result<Fate, StepError> {
         let (kind, id) = (self.bound(record)?, &before.id);
         let mut going = false;
         let (timing, begun) = (kind.facts().timing, Instant::now());
@@ -304,9 +382,9 @@ impl Run {
         let mut delay = Duration::ZERO;
         while let Some(live) = self.look(&kind, &record.scope, id, delay).await? {
             let elapsed = begun.elapsed();
-            let status = match live.phase {
+            let status = match live.phase.clone() {
                 // Gone for everybody; until then it can be had back.
-                Phase::Scheduled(_) => return Ok(()),
+                Phase::Scheduled(status) => return Ok(scheduled(&*kind, &live, &status)),
                 // Of what had failed before, a read may lag behind the deletion.
                 Phase::Failed(why) if going || elapsed > FAILED || before.phase.is_usable() => {
                     return Err(StepError::NotDeleted {
@@ -330,7 +408,7 @@ impl Run {
             self.tell_waiting(address, status, elapsed, usual);
             delay = cadence(elapsed, usual);
         }
-        Ok(())
+        Ok(Fate::Deleted)
     }
 
     /// Takes the object out of state; the address goes with its last object, unless it is to live on.
@@ -339,6 +417,7 @@ impl Run {
         address: &Address,
         record: Record,
         id: Option<&Id>,
+        ended: Option<Ended>,
     ) -> Result<(), StepError> {
         let found = self.observed.found.get(address);
         let record = record.apply(RecordEvent::Gone {
@@ -347,10 +426,18 @@ impl Run {
             was_creation: found.is_some_and(|candidate| Some(&candidate.id) == id),
         })?;
         let over = record.is_empty() && !self.keep.contains_key(address);
+        let ended = ended.filter(|_| self.graph.is_none());
         self.session
-            .outcome(Verb::Delete, address, (!over).then_some(record))
+            .ended(Verb::Delete, address, (!over).then_some(record), ended)
             .await?;
         Ok(())
+    }
+}
+
+fn scheduled(kind: &dyn AnyKind, live: &AnyLive, status: &str) -> Fate {
+    Fate::Scheduled {
+        status: status.to_owned(),
+        cancel: kind.recall(live),
     }
 }
 

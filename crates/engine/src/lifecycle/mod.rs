@@ -13,6 +13,7 @@ mod ownership;
 mod phases;
 mod quiet;
 mod random;
+mod receipt;
 mod renames;
 mod replacement;
 mod turns;

@@ -167,6 +167,7 @@ fn empty(state: &State, nodes: Vec<crate::graph::Node>) -> Plan {
         steps: Vec::new(),
         released: BTreeMap::new(),
         behind: BTreeMap::new(),
+        contents: BTreeMap::new(),
         refusals: Vec::new(),
     }
 }

@@ -8,7 +8,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{keep, read, replace, sibling};
-use super::{Lifespan, Record, StateError};
+use super::{Ended, Lifespan, Record, StateError};
 use crate::{Address, Owner};
 
 /// The format that this platctl writes. It reads those before it, too: 2 added the stack's region, and what a record
@@ -44,6 +44,10 @@ pub struct State {
     /// For how long it is wanted; none for a stack that stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifespan: Option<Lifespan>,
+    /// What became of the objects of the stack, while and after it is deleted. It is kept until the stack is applied
+    /// again.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub receipt: Vec<Ended>,
     /// What is remembered of each resource.
     pub resources: BTreeMap<Address, Record>,
 }
@@ -62,6 +66,7 @@ impl State {
             region: None,
             heir_of: Vec::new(),
             lifespan: None,
+            receipt: Vec::new(),
             resources: BTreeMap::new(),
         }
     }

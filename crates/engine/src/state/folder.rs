@@ -227,7 +227,7 @@ fn adopted(orphan: Contents, copy: Option<State>, stack: &str) -> State {
     });
     let mut state = State { serial, ..base };
     for entry in orphan.entries {
-        set(&mut state.resources, entry);
+        set(&mut state, entry);
     }
     state
 }

@@ -50,6 +50,7 @@ fn journal() -> Vec<u8> {
             verb: Verb::Create,
             address,
             error: None,
+            ended: None,
             record: Some(record),
         };
         text += &line(&entry).unwrap();

@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 
 use super::disk::{self, append, cut, replace};
 use super::file::LIMIT;
-use super::{Record, State, StateError};
+use super::{Ended, Record, State, StateError};
 use crate::Address;
 
 /// Whether something is about to be done, or was.
@@ -88,6 +88,9 @@ pub struct Entry {
     /// Why it failed, if it did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// What became of an object of the address, while the stack is deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended: Option<Ended>,
     /// The record of the address from here on; none when the address is gone.
     pub record: Option<Record>,
 }
@@ -311,6 +314,7 @@ mod tests {
             verb: Verb::Create,
             address: Address::new("a").unwrap(),
             error: None,
+            ended: None,
             record: Some(Record::new("toy.Tags", "here")),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::journal::{Entry, Moment, Verb};
 use super::open::OpenState;
 use super::store::{Loaded, check, set};
-use super::{Lifespan, Record, RecordEvent, State, StateError};
+use super::{Ended, Lifespan, Record, RecordEvent, State, StateError};
 use crate::{Address, Owner};
 
 struct Inner {
@@ -146,7 +146,46 @@ impl Session {
         address: &Address,
         record: Option<Record>,
     ) -> Result<(), StateError> {
-        self.put(Moment::Intent, verb, address, record, None).await
+        let what = (record, None, None);
+        self.put(Moment::Intent, verb, address, what).await
+    }
+
+    /// A deletion is about to be made; `ended` is what is known of its end before it begins. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written: then it must not be made.
+    pub async fn deletes(
+        &self,
+        address: &Address,
+        record: Record,
+        ended: Option<Ended>,
+    ) -> Result<(), StateError> {
+        let what = (Some(record), None, ended);
+        self.put(Moment::Intent, Verb::Delete, address, what).await
+    }
+
+    /// An object has come to its end, and this is what became of it. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written; the next run then finds out.
+    pub async fn ended(
+        &self,
+        verb: Verb,
+        address: &Address,
+        record: Option<Record>,
+        ended: Option<Ended>,
+    ) -> Result<(), StateError> {
+        let what = (record, None, ended);
+        self.put(Moment::Outcome, verb, address, what).await
+    }
+
+    /// Begins another receipt; the old one is off the disk with the next checkpoint.
+    pub fn clear_receipt(&self) {
+        let mut inner = self.inner();
+        if !inner.state.receipt.is_empty() {
+            inner.state.receipt.clear();
+            inner.dirty = true;
+        }
     }
 
     /// Something was done. Durable when this returns.
@@ -159,7 +198,8 @@ impl Session {
         address: &Address,
         record: Option<Record>,
     ) -> Result<(), StateError> {
-        self.put(Moment::Outcome, verb, address, record, None).await
+        let what = (record, None, None);
+        self.put(Moment::Outcome, verb, address, what).await
     }
 
     /// Something failed. Durable when this returns.
@@ -174,14 +214,8 @@ impl Session {
         error: &impl ToString,
     ) -> Result<(), StateError> {
         let record = (!record.is_empty() || self.record(address).is_some()).then_some(record);
-        self.put(
-            Moment::Outcome,
-            verb,
-            address,
-            record,
-            Some(error.to_string()),
-        )
-        .await
+        let what = (record, Some(error.to_string()), None);
+        self.put(Moment::Outcome, verb, address, what).await
     }
 
     /// Appends to the journal, and only then shows the change: whoever reads the session in between must not build on
@@ -191,8 +225,7 @@ impl Session {
         moment: Moment,
         verb: Verb,
         address: &Address,
-        record: Option<Record>,
-        error: Option<String>,
+        (record, error, ended): (Option<Record>, Option<String>, Option<Ended>),
     ) -> Result<(), StateError> {
         let entry = Entry {
             at: super::now(),
@@ -200,6 +233,7 @@ impl Session {
             verb,
             address: address.clone(),
             error,
+            ended,
             record,
         };
         let account = self.inner().state.account.clone();
@@ -208,7 +242,7 @@ impl Session {
         entry.log();
         let mut inner = self.inner();
         inner.dirty = true;
-        set(&mut inner.state.resources, entry);
+        set(&mut inner.state, entry);
         Ok(())
     }
 

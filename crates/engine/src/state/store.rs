@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use super::bucket::Bucket;
 use super::folder::Folder;
 use super::journal::Entry;
+use super::receipt::note;
 use super::{Blobs, Holder, Illegal, Record, Session, State, StateError};
 use crate::Address;
 use crate::tell::Teller;
@@ -223,7 +224,7 @@ pub(super) fn replayed(
             why: illegal.reason().to_owned(),
         };
         check(&state.resources, &entry).map_err(broken)?;
-        set(&mut state.resources, entry);
+        set(&mut state, entry);
     }
     Ok(Loaded {
         state,
@@ -241,12 +242,18 @@ pub(super) fn check(resources: &BTreeMap<Address, Record>, entry: &Entry) -> Res
     }
 }
 
-pub(super) fn set(resources: &mut BTreeMap<Address, Record>, entry: Entry) {
+pub(super) fn set(state: &mut State, entry: Entry) {
     let Entry {
-        address, record, ..
+        address,
+        record,
+        ended,
+        ..
     } = entry;
     match record {
-        Some(record) => resources.insert(address, record),
-        None => resources.remove(&address),
+        Some(record) => state.resources.insert(address, record),
+        None => state.resources.remove(&address),
     };
+    if let Some(ended) = ended {
+        note(&mut state.receipt, ended);
+    }
 }

@@ -10,8 +10,8 @@ use super::{Cloud, Fault, Thing, When};
 use crate::fields::{Fact, Fields};
 use crate::{
     AnyKind, AnyLive, AnyWanted, Attached, Candidate, Change, Changes, Claim, Class, CloudError,
-    CloudResult, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace, SpecError,
-    Timing, Vacated,
+    CloudResult, Contents, Facts, Id, Identity, Leaves, Owner, Permissions, Phase, Replace,
+    SpecError, Timing, Vacated,
 };
 
 const PERMISSIONS: Permissions = Permissions {
@@ -589,6 +589,31 @@ impl AnyKind for FakeKind {
                 .map(ToOwned::to_owned)
                 .collect(),
         })
+    }
+
+    /// What `/contents` says.
+    fn contents<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<Option<Contents>>> {
+        let said = live.spec.get("contents").and_then(Value::as_str);
+        let said = said.map(|what| Contents {
+            what: what.to_owned(),
+            ..Contents::default()
+        });
+        Box::pin(std::future::ready(Ok(said)))
+    }
+
+    /// What is said to be lost is nowhere to be seen.
+    fn left<'a>(&'a self, what: &'a str) -> BoxFuture<'a, CloudResult<()>> {
+        let seen = if what.contains("lost") {
+            let message = format!("{what} is not there");
+            Err(CloudError::new(Class::NotFound, "toy:Left", message))
+        } else {
+            Ok(())
+        };
+        Box::pin(std::future::ready(seen))
+    }
+
+    fn recall(&self, live: &AnyLive) -> Option<String> {
+        Some(format!("toy restore {}", live.id))
     }
 
     fn delete<'a>(&'a self, live: &'a AnyLive) -> BoxFuture<'a, CloudResult<()>> {

@@ -21,6 +21,7 @@ use time::OffsetDateTime;
 use super::blocked;
 use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
+use crate::ending;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::log;
@@ -291,6 +292,9 @@ pub(crate) async fn converge(
     agreed(idle || ask.consent.yes, ask.question)?;
     let signals = Signals::listen()
         .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
+    if !ask.destroys {
+        session.clear_receipt();
+    }
     // Before anything is created, so that a run that is killed leaves nothing that never expires.
     let life = match ask.ttl {
         Some(ttl) => note_life(&session, ttl).await?,
@@ -326,15 +330,29 @@ pub(crate) async fn converge(
     if outcome.is_complete() {
         render::nothing_detached(&outcome.nothing_detached, global);
     }
+    let clean =
+        !ask.destroys || !outcome.is_complete() || account_for(site, &session, global).await;
     result?;
     if let Some(life) = life {
         render::environments::life(&session.stack(), life, OffsetDateTime::now_utc(), global);
     }
     Ok(match exit(&outcome, &signals) {
-        // All that is the stack's is gone, but something that its workloads made is still there.
-        Exit::Done if departure.is_incomplete() => Exit::Changes,
+        // Something of the stack is still there, or something that its workloads made.
+        Exit::Done if !clean || departure.is_incomplete() => Exit::Changes,
         exit => exit,
     })
+}
+
+/// Gives the receipt of a destroy. Where the whole stack is gone, AWS is asked once more whether that is so: answers
+/// whether nothing is left.
+async fn account_for(site: &Site, session: &Session, global: &Global) -> bool {
+    let state = session.state();
+    let sweep = match state.resources.is_empty() {
+        true => Some(Box::pin(ending::sweep(site, &state)).await),
+        false => None,
+    };
+    render::receipt(&state.receipt, sweep.as_ref(), global);
+    sweep.is_none_or(|sweep| sweep.is_empty())
 }
 
 /// Notes for how long the stack is wanted. None where it was permanent and still is.

@@ -40,7 +40,7 @@ pub(crate) async fn delete(
     let loaded = store.read().await?;
     named.exists(&loaded.state)?;
     if loaded.state.resources.is_empty() {
-        render::nothing_to_destroy(&named.name, global);
+        render::nothing_to_destroy(&named.name, &loaded.state.receipt, global);
         return Ok(Exit::Done);
     }
     let site = Site::connect(loaded.state.home(), global).await?;

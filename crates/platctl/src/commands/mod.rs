@@ -26,12 +26,14 @@ mod runner;
 mod schema;
 mod state;
 mod status;
+mod sweep;
 mod target;
 mod token;
 mod unlock;
 mod upgrade;
 mod validate;
 
+pub(crate) use self::sweep::Orphans;
 use platctl_aws::reach::Errand;
 use platctl_engine::select::Selection;
 use platctl_kubernetes::Step;
@@ -98,6 +100,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Extend { stack, by } => extend::extend(&stack, by, global).await,
         Command::Pin { stack, off } => extend::pin(&stack, !off, global).await,
         Command::Reap { yes, dry_run } => reap::run(reap::Wish { yes, dry_run }, global).await,
+        Command::Sweep { wish } => Box::pin(sweep::run(&wish, global)).await,
         Command::Backup { stack } => backup::backup(&stack, global).await,
         Command::Restore { stack, from, yes } => {
             backup::restore(&stack, from.as_deref(), yes, global).await

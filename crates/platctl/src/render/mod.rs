@@ -8,8 +8,10 @@ pub(crate) mod kinds;
 mod outcome;
 pub(crate) mod plan;
 pub(crate) mod progress;
+mod receipt;
 pub(crate) mod status;
 mod style;
+mod sweep;
 mod terminal;
 pub(crate) mod upgrade;
 pub(crate) mod value;
@@ -24,14 +26,16 @@ use platctl_engine::execute::{NothingDetached, Outcome};
 use platctl_engine::plan::{Plan, Refusal};
 use platctl_engine::predict::Prediction;
 use platctl_engine::recover::Recovered;
-use platctl_engine::state::Record;
+use platctl_engine::state::{Ended, Record};
 use platctl_engine::{Address, Id};
 use serde_json::{Value, json};
 
 use crate::cli::Global;
 use crate::cloud::Site;
+use crate::ending::Sweep;
 pub(crate) use departure::departure;
 pub(crate) use style::Paint;
+pub(crate) use sweep::orphans;
 
 /// The version of the `--json` format. Raised when a program that reads it would have to change.
 const FORMAT: u32 = 1;
@@ -244,11 +248,23 @@ pub(crate) fn nothing_detached(names: &[NothingDetached], global: &Global) {
     }
 }
 
-pub(crate) fn nothing_to_destroy(name: &str, global: &Global) {
+pub(crate) fn nothing_to_destroy(name: &str, receipt: &[Ended], global: &Global) {
     line(
         &format!("Nothing to delete: the state of stack `{name}` has no resources."),
         global,
     );
+    if !receipt.is_empty() {
+        self::receipt(receipt, None, global);
+    }
+}
+
+/// What became of the objects of a stack that was deleted, and what a search found afterwards.
+pub(crate) fn receipt(receipt: &[Ended], sweep: Option<&Sweep>, global: &Global) {
+    if global.json {
+        json_line(&receipt::json(receipt, sweep));
+    } else {
+        raw(&receipt::text(receipt, sweep));
+    }
 }
 
 /// What a state that is being recovered would claim by name alone.

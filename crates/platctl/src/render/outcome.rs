@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use platctl_engine::events::Doing;
-use platctl_engine::execute::{Done, Kept, Outcome, StepError};
+use platctl_engine::execute::{Kept, Outcome, StepError};
 use serde_json::json;
 
 use super::{Paint, json_line, time};
@@ -35,12 +35,13 @@ pub(crate) fn text(
         text.push_str(
             "All completed work is recorded in the state. To continue, run the same command again.\n",
         );
-    } else if destroys {
-        text.push_str(&receipt(outcome));
-    } else {
+    } else if !destroys {
         text.push_str(&kept(outcome));
     }
-    text.push_str(&left_alone(outcome));
+    // The receipt of a destroy that is complete says it.
+    if !destroys || !outcome.is_complete() {
+        text.push_str(&left_alone(outcome));
+    }
     text
 }
 
@@ -139,18 +140,6 @@ fn skipped(outcome: &Outcome) -> String {
             );
             text
         })
-}
-
-/// What was deleted, each seen to be gone.
-fn receipt(outcome: &Outcome) -> String {
-    let mut text = String::from("\nDeleted, and confirmed to be gone:\n");
-    let gone = |done: &&Done| !matches!(done.doing, Doing::Keep | Doing::Leave | Doing::Vacate);
-    for done in outcome.done.iter().filter(gone) {
-        let id = done.id.as_ref().map_or("(did not exist)", |id| id.as_str());
-        let _ = writeln!(text, "  {}  {}", done.address, super::value::clean(id));
-    }
-    text.push_str(&kept(outcome));
-    text
 }
 
 /// What is still there, on purpose.

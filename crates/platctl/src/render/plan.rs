@@ -5,10 +5,10 @@ use std::fmt::Write;
 
 use platctl_engine::plan::{Action, Plan, Reason, Refusal, Step, StepChange};
 use platctl_engine::predict::Prediction;
-use platctl_engine::{Address, Change, Changes, Replace};
+use platctl_engine::{Address, Change, Changes, Replace, Then};
 use serde_json::{Value, json};
 
-use super::value::{inline, path};
+use super::value::{clean, inline, path};
 use super::{Paint, json_line, time};
 
 /// How many links of the critical path are named.
@@ -71,8 +71,53 @@ pub(crate) fn text(plan: &Plan, prediction: &Prediction, place: &str, paint: Pai
     );
     let _ = writeln!(text, "{} {summary}", paint.bold("Plan:"));
     text.push_str(&prediction_text(prediction));
+    text.push_str(&contents(plan));
     text.push_str(&data(plan));
     text
+}
+
+/// What is in what the plan deletes, and what becomes of it.
+fn contents(plan: &Plan) -> String {
+    let lines: String = plan
+        .steps
+        .iter()
+        .filter_map(|step| {
+            let contents = plan.contents.get(&step.address)?;
+            let (address, what) = (&step.address, clean(&contents.what));
+            Some(format!(
+                "  {address}: {what}; {}\n",
+                fate(plan, step, &contents.then)
+            ))
+        })
+        .collect();
+    if lines.is_empty() {
+        lines
+    } else {
+        format!("\nWhat is in these resources, and what happens to it:\n{lines}")
+    }
+}
+
+fn fate(plan: &Plan, step: &Step, then: &Then) -> String {
+    if step.action == Action::Keep {
+        return "kept".to_owned();
+    }
+    let left = plan
+        .contents
+        .get(&step.address)
+        .and_then(|contents| contents.leaves.as_ref());
+    match (left, then) {
+        (Some(left), _) => format!(
+            "{} is created first and kept, then it is deleted",
+            clean(left)
+        ),
+        (None, Then::Deleted) => "deleted".to_owned(),
+        (None, Then::Recoverable(days)) => {
+            format!("scheduled for deletion, and can be restored for {days} days")
+        }
+        (None, Then::Refused(what)) => {
+            format!("AWS refuses to delete the resource as long as it is not empty; {what}")
+        }
+    }
 }
 
 /// What data goes, and the consent that takes.
@@ -335,6 +380,7 @@ pub(crate) fn json(plan: &Plan, prediction: &Prediction) {
         "unmanaged": unmanaged(plan).collect::<BTreeMap<_, _>>(),
         "released": plan.released,
         "behind": plan.behind,
+        "contents": plan.contents,
         "moved_on": moved_on(plan),
     }));
 }

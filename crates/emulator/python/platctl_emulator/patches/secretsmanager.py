@@ -1,10 +1,12 @@
-"""Secrets Manager: every password that it makes begins with a word that must never be seen anywhere."""
+"""Secrets Manager: every password that it makes begins with a word that must never be seen anywhere, and a secret says
+when its deletion was asked for, as recorded answers of AWS do."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from moto.core.utils import unix_time, utcnow
 from moto.secretsmanager.models import SecretsManagerBackend
 
 CANARY = "canary"
@@ -20,3 +22,14 @@ def apply(_profile: Any) -> None:
         return json.dumps(answer)
 
     SecretsManagerBackend.get_random_password = get_random_password
+    delete = SecretsManagerBackend.delete_secret
+
+    def delete_secret(self: Any, secret_id: str, *args: Any, **kwargs: Any) -> Any:
+        answer = delete(self, secret_id, *args, **kwargs)
+        # moto keeps the end of the recovery window instead.
+        for secret in self.secrets.values():
+            if secret_id in (secret.name, secret.arn) and secret.is_deleted():
+                secret.deleted_date = unix_time(utcnow())
+        return answer
+
+    SecretsManagerBackend.delete_secret = delete_secret

@@ -142,6 +142,12 @@ def get_branch(call: Call) -> Answer:
     return result(call, {"branch": {"branchName": name, "commitId": branch["commit"]}})
 
 
+@before("codecommit:ListBranches")
+def list_branches(call: Call) -> Answer:
+    """All on one page."""
+    return result(call, {"branches": sorted(repository_of(call)["branches"])})
+
+
 @before("codecommit:CreateBranch")
 def create_branch(call: Call) -> Answer:
     """A branch at a commit that another one is at."""

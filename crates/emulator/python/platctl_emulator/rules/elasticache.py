@@ -366,9 +366,19 @@ def delete(call: Call) -> Answer:
     if snapshot in snapshots:
         raise Refused("SnapshotAlreadyExistsFault", f"Snapshot with specified name {snapshot} already exists.")
     if snapshot:
-        snapshots[snapshot] = {"SnapshotName": snapshot, "ReplicationGroupId": group["ReplicationGroupId"]}
+        snapshots[snapshot] = {
+            "SnapshotName": snapshot,
+            "ReplicationGroupId": group["ReplicationGroupId"],
+            "SnapshotStatus": "creating",
+        }
     group["Status"] = "deleting"
-    TIMELINE.after(DELETE, lambda: STORE.of(call, GROUPS).pop(group["ReplicationGroupId"], None))
+
+    def deleted() -> None:
+        if snapshot:
+            snapshots[snapshot]["SnapshotStatus"] = "available"
+        STORE.of(call, GROUPS).pop(group["ReplicationGroupId"], None)
+
+    TIMELINE.after(DELETE, deleted)
     return result(call, {"ReplicationGroup": shown(call, group)})
 
 
@@ -376,6 +386,8 @@ def delete(call: Call) -> Answer:
 def describe_snapshots(call: Call) -> Answer:
     """Those of deleted replication groups."""
     name, snapshots = call.params.get("SnapshotName"), STORE.of(call, SNAPSHOTS)
+    if name is not None and name not in snapshots:
+        raise Refused("SnapshotNotFoundFault", f"Snapshot with specified name {name} not found.")
     return result(call, {"Snapshots": [one for key, one in snapshots.items() if name in (None, key)]})
 
 

@@ -84,6 +84,7 @@ fn read_back(records: &[Record]) -> Result<State, StateError> {
             verb: Verb::Settle,
             address: address("toy"),
             error: None,
+            ended: None,
             record: Some(record.clone()),
         };
         text += &line(&entry).unwrap();
