@@ -3,6 +3,7 @@
 //! This crate holds commands and rendering, no logic: stack files are read by `platctl-stack`, planned
 //! and carried out by `platctl-engine`, with the kinds of `platctl-aws`.
 
+mod blocks;
 mod cli;
 mod cloud;
 mod cluster;

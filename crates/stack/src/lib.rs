@@ -65,6 +65,7 @@ use std::path::Path;
 pub use doubts::doubts;
 pub use error::{StackError, StackErrors, nearest};
 pub use names::{check_names, check_region, lifetime};
+pub use network::pool;
 pub use stack::{Context, Stack, Zone};
 pub use state_url::StateUrl;
 

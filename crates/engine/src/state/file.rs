@@ -8,7 +8,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{keep, read, replace, sibling};
-use super::{Lifespan, Record, StateError};
+use super::{Creation, Lifespan, Record, StateError};
 use crate::{Address, Owner};
 
 /// The format that this platctl writes. It reads those before it, too: 2 added the stack's region, and what a record
@@ -44,6 +44,13 @@ pub struct State {
     /// For how long it is wanted; none for a stack that stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lifespan: Option<Lifespan>,
+    /// What the stack has taken of what stacks share, by what it is for: a block of a pool of addresses. See
+    /// [`super::reserve`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reserved: BTreeMap<String, String>,
+    /// Who applied the stack first, and when; none where a platctl that does not note it has created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation: Option<Creation>,
     /// What is remembered of each resource.
     pub resources: BTreeMap<Address, Record>,
 }
@@ -62,6 +69,8 @@ impl State {
             region: None,
             heir_of: Vec::new(),
             lifespan: None,
+            reserved: BTreeMap::new(),
+            creation: None,
             resources: BTreeMap::new(),
         }
     }

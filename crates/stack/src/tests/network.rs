@@ -255,6 +255,7 @@ fn zones_are_those_of_the_context() {
         region: "us-west-1".into(),
         zones: vec![crate::Zone::of("us-west-1c"), crate::Zone::of("us-west-1a")],
         settled: std::collections::BTreeSet::new(),
+        block: None,
         account: "123456789012".into(),
         partition: "aws".into(),
         cloudfront_prefix_list: None,
