@@ -14,6 +14,8 @@ mod exit;
 mod log;
 mod place;
 mod prompt;
+#[cfg(test)]
+mod recipes;
 mod render;
 mod saved;
 mod signals;

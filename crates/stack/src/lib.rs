@@ -44,6 +44,7 @@ mod outputs;
 pub mod pages;
 mod parse;
 mod platform;
+mod reaper;
 pub mod reference;
 mod resources;
 mod services;

@@ -9,6 +9,7 @@ mod overrides;
 mod platform;
 mod ranges;
 mod raw;
+mod reaper;
 mod repository;
 mod security;
 mod services;
