@@ -273,6 +273,16 @@ fn two_environments_of_one_file_share_nothing() {
     let mine = ids(&world, "pr-1");
     assert!(ids(&world, "pr-2").iter().all(|id| !mine.contains(id)));
 
+    // Whose state is elsewhere is found by the tags of its network.
+    let tagged = "list --tagged --region eu-west-1";
+    let listed = world.platctl(tagged).expect(0).stdout;
+    assert!(!listed.contains("no state here"), "{listed}");
+    let listed = world
+        .platctl(&format!("{tagged} --state elsewhere"))
+        .expect(0);
+    let line = format!("has a network ({other}), but no state here");
+    assert!(listed.stdout.contains(&line), "{}", listed.stdout);
+
     world.platctl("destroy pr-1 --yes").expect(0);
     assert!(state(&world, "pr-1")["reserved"].is_null());
     world

@@ -41,7 +41,7 @@ fn commands(script: &str) -> Vec<String> {
     let script = script.replace("\\\n", " ");
     let typed = script.lines().filter_map(|line| {
         let mut line = line.trim();
-        for start in ["- ", "run: ", "script: ", "$ ", "./"] {
+        for start in ["- ", "run: ", "script: ", "$ ", "time ", "./"] {
             line = line.strip_prefix(start).unwrap_or(line);
         }
         line.strip_prefix("platctl ")

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod environments;
 mod errors;
 mod network;
 mod nodes;

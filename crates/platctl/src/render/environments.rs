@@ -11,6 +11,7 @@ use time::macros::format_description;
 use super::error::plain;
 use super::{count, error_line, json_line, line, raw};
 use crate::cli::Global;
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::place::Named;
 
@@ -64,6 +65,24 @@ fn table(stacks: &[(Named, State)], now: OffsetDateTime) -> String {
         )
     };
     stacks.iter().map(row).collect()
+}
+
+/// The stacks that have a network in AWS, but no state in this place.
+pub(crate) fn stateless(stacks: &[(String, String)], site: &Site, global: &Global) {
+    let account = &site.aws.identity().account;
+    for (stack, block) in stacks {
+        if global.json {
+            json_line(&json!({
+                "type": "stateless", "stack": stack, "account": account, "region": site.region, "block": block,
+            }));
+            continue;
+        }
+        raw(&format!(
+            "{stack}  {account}  {}  has a network ({block}), but no state here. To find its state: platctl list \
+             --state. To restore a lost one: platctl state recover FILE\n",
+            site.region
+        ));
+    }
 }
 
 /// `; created 2 h ago by previews/pr-42`; nothing where nobody noted it.
