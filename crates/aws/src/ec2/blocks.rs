@@ -5,7 +5,7 @@ use platctl_engine::{CloudResult, Owner};
 
 use crate::Cloud;
 use crate::errors::Asked;
-use crate::tags::{filter, split_ec2};
+use crate::tags::split_ec2;
 
 /// A block of addresses that is in use.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,14 +36,20 @@ pub(crate) async fn blocks(cloud: &Cloud) -> CloudResult<Vec<Block>> {
     };
     let peered = async {
         let call = cloud.ec2.describe_vpc_peering_connections();
-        let call = call.filters(filter("status-code", PEERED));
         let pages = call.into_paginator().items().send();
         let found: Result<Vec<VpcPeeringConnection>, _> = pages.collect().await;
         found.asked()
     };
     let (vpcs, peered) = futures::try_join!(vpcs, peered)?;
     let own = vpcs.iter().flat_map(of_vpc);
-    Ok(own.chain(peered.iter().flat_map(of_connection)).collect())
+    let peered = peered.iter().filter(|connection| leads(connection));
+    Ok(own.chain(peered.flat_map(of_connection)).collect())
+}
+
+/// Whether a connection leads to another network. Those that were deleted are still listed for some time.
+fn leads(connection: &VpcPeeringConnection) -> bool {
+    let code = connection.status().and_then(|status| status.code());
+    code.is_none_or(|code| PEERED.contains(&code.as_str()))
 }
 
 /// A VPC can have further blocks. One that is being removed is still in use.
