@@ -12,7 +12,7 @@ use platctl_aws::iam::role::{self, Role};
 use platctl_aws::kms::key::{self, Key};
 use platctl_aws::logs::log_group::{self, LogGroup};
 use platctl_aws::sns::topic;
-use platctl_engine::{Address, Declared, Handle};
+use platctl_engine::{Address, Declared, Handle, Input};
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -173,7 +173,7 @@ impl Reaper {
             timeout_in_minutes: LONGEST,
             vpc: None,
             logs: Some(project::Logs {
-                group_name: logs.get(log_group::out::LOG_GROUP_NAME),
+                group_name: Input::Expr(logs.json(log_group::out::LOG_GROUP_NAME)),
                 stream_name: Some("reaper".to_owned()),
             }),
             tags: declare.tags("project"),
