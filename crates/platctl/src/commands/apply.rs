@@ -104,12 +104,11 @@ async fn apply_stack(
             site: &site,
             global,
         };
-        let graph = match stack.pool() {
-            None => graph,
-            Some(_) => {
-                among.take(&stack, &session).await?;
-                site.graph(&stack, Some(&session.state())).await?
-            }
+        let graph = if stack.pool().is_some() {
+            among.take(&stack, &session).await?;
+            site.graph(&stack, Some(&session.state())).await?
+        } else {
+            graph
         };
         let request = Request {
             graph: Some(graph),
