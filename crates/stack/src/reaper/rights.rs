@@ -15,6 +15,9 @@ use crate::{Context, StateUrl};
 /// The tag that says which stack an object belongs to.
 const STACK_TAG: &str = "aws:ResourceTag/platctl:stack";
 
+/// Actions of AWS, such as `ec2:DeleteVpc`.
+type Actions = BTreeSet<&'static str>;
+
 /// Actions that answer what somebody has stored. They are needed to find out what an object is.
 const CONTENTS: [&str; 4] = [
     "codecommit:GetFile",
@@ -28,26 +31,28 @@ pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
     let kinds = registry::facts();
     let reads = kinds.iter().flat_map(|kind| kind.permissions.read);
     let deletes = kinds.iter().flat_map(|kind| kind.permissions.delete);
-    let (reads, deletes): (BTreeSet<&str>, BTreeSet<&str>) =
+    let (reads, deletes): (Actions, Actions) =
         (reads.copied().collect(), deletes.copied().collect());
-    let all: BTreeSet<&str> = reads.union(&deletes).copied().collect();
-    let of_service = |service: &str| -> Vec<&str> {
-        let of = all.iter().filter(|action| service_of(action) == service);
-        of.copied().collect()
-    };
-    let is_named = |action: &str| matches!(service_of(action), "iam" | "s3");
+    let all: Actions = reads.union(&deletes).copied().collect();
     let looks = reads
         .iter()
-        .filter(|action| !is_named(action) && !CONTENTS.contains(action));
-    let contents = CONTENTS.iter().filter(|action| all.contains(*action));
-    let plain = deletes.iter().filter(|action| !is_named(action));
-    let (contents, plain): (Vec<&&str>, Vec<&&str>) = (contents.collect(), plain.collect());
+        .copied()
+        .filter(|action| service_of(action) != "s3" && !CONTENTS.contains(action));
+    let contents: Actions = CONTENTS
+        .into_iter()
+        .filter(|action| all.contains(action))
+        .collect();
+    let plain: Actions = deletes
+        .iter()
+        .copied()
+        .filter(|action| !matches!(service_of(action), "iam" | "s3"))
+        .collect();
     let partition = &context.partition;
     let named = |what: &str| format!("arn:{partition}:iam::{}:{what}", context.account);
     let objects = [named(&format!("*/{prefix}*")), named("oidc-provider/*")];
     let tag = json!({STACK_TAG: format!("{prefix}*")});
     vec![
-        json!({"Effect": "Allow", "Action": shortened(looks.copied()), "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": shortened(looks), "Resource": "*"}),
         json!({
             "Effect": "Allow", "Action": contents, "Resource": "*", "Condition": {"StringLike": tag},
         }),
@@ -57,10 +62,13 @@ pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
             "Condition": {"StringLikeIfExists": tag},
         }),
         json!({
-            "Effect": "Allow", "Action": of_service("iam"), "Resource": objects,
+            "Effect": "Allow", "Action": of_service(&deletes, "iam"), "Resource": objects,
             "Condition": {"StringLikeIfExists": tag},
         }),
-        allow(&of_service("s3"), format!("arn:{partition}:s3:::{prefix}*")),
+        allow(
+            &of_service(&all, "s3"),
+            format!("arn:{partition}:s3:::{prefix}*"),
+        ),
     ]
 }
 
@@ -102,6 +110,12 @@ pub(super) fn of_places(states: &StateUrl, program: &StateUrl, context: &Context
             },
         }),
     ]
+}
+
+/// The actions of one service.
+fn of_service(actions: &Actions, service: &str) -> Vec<&'static str> {
+    let of = actions.iter().copied();
+    of.filter(|action| service_of(action) == service).collect()
 }
 
 fn service_of(action: &str) -> &str {
