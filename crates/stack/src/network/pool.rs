@@ -100,7 +100,7 @@ impl Pool {
         let digest = Sha256::digest(stack);
         let number = |from: usize| {
             let bytes = digest.iter().skip(from).take(4);
-            bytes.fold(0_u64, |number, byte| number << 8 | u64::from(*byte))
+            bytes.fold(0_u64, |number, byte| (number << 8) | u64::from(*byte))
         };
         let (start, step) = (number(0), number(4) | 1);
         (0..count).filter_map(move |turn| {
