@@ -74,7 +74,7 @@ impl Pool {
     /// Each stack looks in an order that follows from its name. So a plan and the apply after it come to the same block,
     /// and stacks that are applied at the same time seldom want the same one.
     #[must_use]
-    pub fn pick(&self, stack: &str, held: Option<&str>, taken: &[String]) -> Option<String> {
+    pub fn pick(self, stack: &str, held: Option<&str>, taken: &[String]) -> Option<String> {
         let own = held.filter(|text| self.has(text));
         let own = own.map(ToOwned::to_owned).into_iter();
         own.chain(self.blocks(stack).map(|block| block.to_string()))
@@ -83,18 +83,18 @@ impl Pool {
 
     /// Whether this text is a block of the pool.
     #[must_use]
-    pub fn has(&self, block: &str) -> bool {
+    pub fn has(self, block: &str) -> bool {
         block.parse().is_ok_and(|block| self.contains(block))
     }
 
     /// Whether this is a block of the pool.
-    fn contains(&self, block: Ipv4Net) -> bool {
+    fn contains(self, block: Ipv4Net) -> bool {
         block.prefix_len() == self.prefix && self.range.contains(&block)
     }
 
     /// All blocks. Their number is a power of two, so that steps of an odd length come to each of them once.
-    fn blocks(&self, stack: &str) -> impl Iterator<Item = Ipv4Net> + use<> {
-        let Self { range, prefix } = *self;
+    fn blocks(self, stack: &str) -> impl Iterator<Item = Ipv4Net> + use<> {
+        let Self { range, prefix } = self;
         let count = 1_u64 << prefix.saturating_sub(range.prefix_len());
         let size = 1_u64 << (32 - u32::from(prefix));
         let digest = Sha256::digest(stack);
@@ -112,7 +112,7 @@ impl Pool {
 
     /// The block for a check without AWS: which one it is makes no difference to what is allowed.
     #[must_use]
-    pub(super) const fn any(&self) -> Ipv4Net {
+    pub(super) const fn any(self) -> Ipv4Net {
         match Ipv4Net::new(self.range.addr(), self.prefix) {
             Ok(block) => block,
             Err(_) => self.range,
