@@ -225,3 +225,91 @@ fn a_recovered_stack_expires_again() {
     let listed = world.platctl("list").expect(0).stdout;
     assert!(listed.contains("expires on "), "{listed}");
 }
+
+/// The smallest network with a block of a pool.
+const POOLED: &str = "stack: pr-0\nregion: eu-west-1\nttl: 8h\nnetwork:\n  cidr: {pool: 10.64.0.0/10, prefix: 20}\n  \
+    availability_zones: 1\n  nat: none\n  endpoints: []\n  flow_logs: false\n";
+
+fn state(world: &World, stack: &str) -> Value {
+    let path = world.path().join(format!("state/emulator/{stack}.json"));
+    serde_json::from_slice(&fs::read(path).unwrap()).unwrap()
+}
+
+fn block(world: &World, stack: &str) -> String {
+    let state = state(world, stack);
+    let vpc = &state["resources"]["network.vpc"]["object"];
+    assert_eq!(state["reserved"]["network.cidr"], vpc["spec"]["cidr_block"]);
+    vpc["spec"]["cidr_block"].as_str().unwrap().to_owned()
+}
+
+/// The IDs of all objects of a stack.
+fn ids(world: &World, stack: &str) -> Vec<String> {
+    let state = state(world, stack);
+    let records = state["resources"].as_object().unwrap().values();
+    records
+        .map(|record| record["object"]["id"].to_string())
+        .collect()
+}
+
+#[test]
+fn two_environments_of_one_file_share_nothing() {
+    let world = World::new();
+    world.file("preview.yaml", POOLED);
+    world.platctl("validate preview.yaml").expect(0);
+    let planned = world
+        .platctl("plan preview.yaml --set stack=pr-1")
+        .expect(0);
+    for stack in ["pr-1", "pr-2"] {
+        let apply = format!("apply preview.yaml --set stack={stack} --yes");
+        world.platctl(&apply).expect(0);
+    }
+    let (one, other) = (block(&world, "pr-1"), block(&world, "pr-2"));
+    assert_ne!(one, other);
+    // What was shown is what was taken, and it is remembered.
+    assert!(planned.stdout.contains(&one), "{one}: {}", planned.stdout);
+    world
+        .platctl("plan preview.yaml --set stack=pr-1 --detailed-exitcode")
+        .expect(0);
+    let mine = ids(&world, "pr-1");
+    assert!(ids(&world, "pr-2").iter().all(|id| !mine.contains(id)));
+
+    // Whose state is elsewhere is found by the tags of its network.
+    let tagged = "list --tagged --region eu-west-1";
+    let listed = world.platctl(tagged).expect(0).stdout;
+    assert!(!listed.contains("no state here"), "{listed}");
+    let listed = world
+        .platctl(&format!("{tagged} --state elsewhere"))
+        .expect(0);
+    let line = format!("has a network ({other}), but no state here");
+    assert!(listed.stdout.contains(&line), "{}", listed.stdout);
+
+    world.platctl("destroy pr-1 --yes").expect(0);
+    assert!(state(&world, "pr-1")["reserved"].is_null());
+    world
+        .platctl("plan preview.yaml --set stack=pr-2 --detailed-exitcode")
+        .expect(0);
+    assert_eq!(block(&world, "pr-2"), other);
+}
+
+/// The last block is gone: that is said before anything is created, and nothing stays reserved.
+#[test]
+fn a_pool_without_a_free_block_is_refused() {
+    let world = World::new();
+    let text = POOLED.replace("10.64.0.0/10", "10.64.0.0/20");
+    world.file("preview.yaml", &text);
+    world
+        .platctl("apply preview.yaml --set stack=pr-1 --yes")
+        .expect(0);
+    let refused = world
+        .platctl("apply preview.yaml --set stack=pr-2 --yes")
+        .expect(1)
+        .stderr;
+    assert!(
+        refused.contains("no block is left in the pool 10.64.0.0/20 (blocks of /20)"),
+        "{refused}"
+    );
+    world.platctl("destroy pr-1 --yes").expect(0);
+    world
+        .platctl("apply preview.yaml --set stack=pr-2 --yes")
+        .expect(0);
+}

@@ -262,3 +262,12 @@ def test_a_launch_template_shows_the_tags_of_now(aws):
 
 def test_images_are_there_when_they_are_asked_for(aws):
     assert aws.ec2.describe_images(Owners=["amazon"])["Images"]
+
+
+def test_a_peering_connection_tells_the_blocks_of_both_sides(aws):
+    one = vpc(aws)
+    other = aws.ec2.create_vpc(CidrBlock="10.80.0.0/16")["Vpc"]["VpcId"]
+    aws.ec2.create_vpc_peering_connection(VpcId=one, PeerVpcId=other)
+    (found,) = aws.ec2.describe_vpc_peering_connections()["VpcPeeringConnections"]
+    assert found["Status"]["Code"] in {"initiating-request", "pending-acceptance", "active"}
+    assert found["AccepterVpcInfo"]["CidrBlock"] == "10.80.0.0/16"

@@ -316,6 +316,18 @@ impl Aws {
         .await
     }
 
+    /// The blocks of addresses that are in use in a region: of its VPCs, and of what they are peered with.
+    ///
+    /// # Errors
+    /// What EC2 answers.
+    pub async fn blocks(&self, region: &str) -> CloudResult<Vec<ec2::Block>> {
+        let what = format!("reading the networks of {region}");
+        call_with_retries(&self.teller, what, || async {
+            ec2::blocks(&self.cloud(region)).await
+        })
+        .await
+    }
+
     /// The region's list of the addresses that CloudFront comes from (`pl-…`); none where there is none.
     ///
     /// # Errors

@@ -378,7 +378,11 @@ pub(crate) enum Command {
         part: Part,
     },
     /// List the stacks that have their state in the same place, and when they expire
-    List,
+    List {
+        /// Also list the stacks that have a network in the region but no state here, by the tags of the network
+        #[arg(long)]
+        tagged: bool,
+    },
     /// Keep a temporary stack longer
     Extend {
         /// The stack file, or the stack's name

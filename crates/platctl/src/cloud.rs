@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use platctl_aws::Aws;
+use platctl_aws::ec2::Block;
 use platctl_engine::execute::Options;
 use platctl_engine::graph::Graph;
 use platctl_engine::observe::ReadOptions;
 use platctl_engine::state::{Object, State};
 use platctl_engine::{Address, Catalog};
-use platctl_stack::{Context, Overrides, Stack, Zone};
+use platctl_stack::{Context, Overrides, Stack, Zone, pool};
 
 use crate::cli::{ClusterAccess, Global};
 use crate::error::CliError;
@@ -115,17 +116,54 @@ impl Site {
             true => self.aws.cloudfront_prefix_list(&self.region).await?,
             false => None,
         };
+        let block = self.block(stack, state).await?;
         let context = Context {
             region: self.region.clone(),
             zones: zones.collect(),
             settled: state
                 .map(|state| settled(state, &self.region))
                 .unwrap_or_default(),
+            block: block.and_then(|block| block.parse().ok()),
             account: identity.account.clone(),
             partition: identity.partition.clone(),
             cloudfront_prefix_list,
         };
         build(stack, &context, &*self.aws)
+    }
+
+    /// The block that the network of a stack has from its pool: that of its VPC, or what is reserved for one.
+    async fn block(
+        &self,
+        stack: &Stack,
+        state: Option<&State>,
+    ) -> Result<Option<String>, CliError> {
+        if stack.pool().is_none() {
+            return Ok(None);
+        }
+        let reserved = |state: &State| state.reserved.get(pool::RESERVED).cloned();
+        let known = state.and_then(|state| pool::settled(state).or_else(|| reserved(state)));
+        match known {
+            Some(block) => Ok(Some(block)),
+            None => self.own_block(stack.name()).await,
+        }
+    }
+
+    /// The block of the VPC with the tags of a stack.
+    pub(crate) async fn own_block(&self, stack: &str) -> Result<Option<String>, CliError> {
+        let blocks = self.aws.blocks(&self.region).await?;
+        let own = blocks.into_iter().find(|block| self.is_own(stack, block));
+        Ok(own.map(|block| block.cidr))
+    }
+
+    /// Whether it is a block of the network of this stack, by the tags of its VPC.
+    pub(crate) fn is_own(&self, stack: &str, block: &Block) -> bool {
+        block.owner.as_ref().is_some_and(|owner| {
+            let here = owner
+                .region
+                .as_ref()
+                .is_none_or(|region| *region == self.region);
+            here && owner.stack == stack && owner.address == pool::NETWORK
+        })
     }
 
     /// How closely to look at what there is. AWS's own guarantees of when a new object can be seen are weaker than

@@ -75,6 +75,10 @@ const EXAMPLES: &[(&str, &[Example])] = &[
                 "States in a bucket",
                 "list --state s3://acme-platctl-state/previews",
             ),
+            (
+                "Also environments whose state is lost",
+                "list --tagged --region eu-west-1",
+            ),
         ],
     ),
     ("extend", &[("", "extend pr-42 4h")]),

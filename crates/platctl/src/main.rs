@@ -3,6 +3,7 @@
 //! This crate holds commands and rendering, no logic: stack files are read by `platctl-stack`, planned
 //! and carried out by `platctl-engine`, with the kinds of `platctl-aws`.
 
+mod blocks;
 mod cli;
 mod cloud;
 mod cluster;
@@ -14,6 +15,8 @@ mod exit;
 mod log;
 mod place;
 mod prompt;
+#[cfg(test)]
+mod recipes;
 mod render;
 mod saved;
 mod signals;

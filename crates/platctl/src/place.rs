@@ -99,6 +99,17 @@ impl Named {
         }
     }
 
+    /// The other stacks whose state lies in the same place. None where `--state` names the file of one stack.
+    pub(crate) async fn others(&self, global: &Global) -> Result<Vec<(Self, Store)>, CliError> {
+        let mut all = match (&global.state, &self.state) {
+            (None, Some(url)) => all_in_bucket(url, self.region.as_deref(), global).await?,
+            (Some(path), _) if is_file_of_one(path) => Vec::new(),
+            _ => all_stacks(global).await?,
+        };
+        all.retain(|(other, _)| other.name != self.name);
+        Ok(all)
+    }
+
     async fn bucket(&self, url: &StateUrl, global: &Global) -> Result<Store, CliError> {
         let bucket = opened(url, self.region.as_deref(), global).await?;
         Ok(Store::within(Arc::new(bucket), &self.name, global.lease).telling(teller(global)))
@@ -111,7 +122,7 @@ pub(crate) async fn all_stacks(global: &Global) -> Result<Vec<(Named, Store)>, C
     match place.map(Path::to_string_lossy).as_deref() {
         Some(text) if text.contains("://") => {
             let url = text.parse::<StateUrl>().map_err(CliError::other)?;
-            all_in_bucket(&url, global).await
+            all_in_bucket(&url, None, global).await
         }
         Some(text) if text.ends_with(".json") => Err(CliError::other(format!(
             "{text} is the state of one stack: use --state with the folder or the bucket that contains the states"
@@ -128,8 +139,12 @@ pub(crate) async fn all_stacks(global: &Global) -> Result<Vec<(Named, Store)>, C
 }
 
 /// The bucket is opened once for all of them: that takes several calls.
-async fn all_in_bucket(url: &StateUrl, global: &Global) -> Result<Vec<(Named, Store)>, CliError> {
-    let bucket: Arc<Bucket> = Arc::new(opened(url, None, global).await?);
+async fn all_in_bucket(
+    url: &StateUrl,
+    region: Option<&str>,
+    global: &Global,
+) -> Result<Vec<(Named, Store)>, CliError> {
+    let bucket: Arc<Bucket> = Arc::new(opened(url, region, global).await?);
     let names = stacks::in_bucket(&*bucket).await?;
     let found = |name: String| {
         let store = Store::within(bucket.clone(), &name, global.lease).telling(teller(global));
@@ -168,13 +183,15 @@ fn usual(global: &Global) -> &'static Path {
     })
 }
 
+/// Whether this is the state file of one stack, and no folder of states.
+fn is_file_of_one(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension == "json")
+}
+
 fn folder(name: &str, path: Option<&Path>, global: &Global) -> Store {
     match path {
-        Some(path)
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "json") =>
-        {
+        Some(path) if is_file_of_one(path) => {
             let folder = path
                 .parent()
                 .filter(|folder| !folder.as_os_str().is_empty());
@@ -208,6 +225,9 @@ pub(crate) async fn locked<T>(
     }
     log::locked(&session);
     let result = work(session.clone()).await;
+    let released = session.release_if_empty().await;
     session.close().await;
-    result
+    let value = result?;
+    released?;
+    Ok(value)
 }

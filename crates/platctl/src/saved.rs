@@ -55,6 +55,9 @@ pub(crate) struct SavedPlan {
     /// How long the stack is wanted once it is applied; none for one that stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) ttl: Option<Duration>,
+    /// The block of addresses from a pool that the network would get; none where it is there, or is stated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) block: Option<String>,
     pub(crate) plan: Plan,
 }
 
@@ -72,6 +75,7 @@ impl SavedPlan {
             destroy: false,
             selection: Selection::default(),
             ttl: None,
+            block: None,
             plan,
         }
     }

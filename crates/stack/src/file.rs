@@ -21,6 +21,7 @@ use crate::edge::Edge;
 use crate::logs::Logs;
 use crate::names::{Account, Region, StackName, StatePlace, TagMap, Ttl};
 use crate::network::Network;
+use crate::reaper::Reaper;
 use crate::services::Services;
 
 /// The whole file. `resources:` is read from the tree, because its shape depends on each one's kind.
@@ -74,6 +75,9 @@ pub(crate) struct File {
     /// Alarms and notifications.
     #[serde(default, deserialize_with = "block")]
     pub(crate) alerts: Option<Alerts>,
+    /// A schedule in AWS that deletes temporary stacks when they have expired.
+    #[serde(default, deserialize_with = "block")]
+    pub(crate) reaper: Option<Reaper>,
     /// The bucket for the access logs of the load balancer and of the stack's S3 buckets. Enabled by default
     /// with `protect`.
     #[serde(default)]

@@ -45,6 +45,7 @@ mod outputs;
 pub mod pages;
 mod parse;
 mod platform;
+mod reaper;
 pub mod reference;
 mod resources;
 mod services;
@@ -66,6 +67,7 @@ use std::path::Path;
 pub use doubts::doubts;
 pub use error::{StackError, StackErrors, nearest};
 pub use names::{check_names, check_region, lifetime};
+pub use network::pool;
 pub use stack::{Context, Stack, Zone};
 pub use state_url::StateUrl;
 

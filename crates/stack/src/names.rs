@@ -51,6 +51,18 @@ word! {
     StatePlace, state_place
 }
 word! {
+    /// An object in S3.
+    ObjectPlace, object_place
+}
+word! {
+    /// What the names of stacks begin with.
+    StackPrefix, stack_prefix
+}
+word! {
+    /// A SHA-256 digest, in hexadecimal digits.
+    Digest, digest
+}
+word! {
     /// The key of a tag that a user may set.
     TagKey, tag_key
 }
@@ -210,6 +222,27 @@ fn account(text: &str) -> Result<(), String> {
 
 fn state_place(text: &str) -> Result<(), String> {
     text.parse::<crate::StateUrl>().map(drop)
+}
+
+fn object_place(text: &str) -> Result<(), String> {
+    let place = text.parse::<crate::StateUrl>().ok();
+    let sound = place.is_some_and(|place| !place.prefix.is_empty()) && !text.contains('?');
+    demand(sound, "must be an object in S3: s3://bucket/key")
+}
+
+fn stack_prefix(text: &str) -> Result<(), String> {
+    stack_name(text.strip_suffix('-').unwrap_or(text)).map_err(|_| {
+        "must be what stack names begin with: lower-case letters, digits and `-`, such as `pr-`"
+            .to_owned()
+    })
+}
+
+fn digest(text: &str) -> Result<(), String> {
+    let is_digit = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    demand(
+        text.len() == 64 && text.bytes().all(is_digit),
+        "must be a SHA-256 digest: 64 digits and letters from a to f, as `sha256sum` prints it",
+    )
 }
 
 fn tag_key(text: &str) -> Result<(), String> {

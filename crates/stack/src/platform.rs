@@ -38,7 +38,7 @@ impl<'a> Platform<'a> {
     pub(crate) fn declare(&self) -> Checked<Vec<Placed>> {
         let (mut nodes, mut faults) = (Vec::new(), idle::faults(self.file, self.root));
         let mut made = Made::default();
-        let steps: [Step<'a>; 9] = [
+        let steps: [Step<'a>; 10] = [
             Self::logs,
             Self::network,
             Self::cluster,
@@ -47,6 +47,7 @@ impl<'a> Platform<'a> {
             Self::services,
             Self::delivery,
             Self::alerts,
+            Self::reaper,
             Self::gitops,
         ];
         for step in steps {
@@ -292,6 +293,25 @@ impl<'a> Platform<'a> {
             "a repository in CodeCommit",
             "delivery: {source: codecommit}",
         )
+    }
+
+    fn reaper(&self, made: &mut Made) -> Checked<Vec<Placed>> {
+        let Some(reaper) = &self.file.reaper else {
+            return Ok(Vec::new());
+        };
+        let mut declare = self.begin("reaper", made);
+        match &made.alerts {
+            Some(alerts) => reaper.declare(alerts, &mut declare)?,
+            None if self.file.alerts.is_some() => return Err(Vec::new()),
+            None => {
+                let fault = Fault::new("`reaper` requires `alerts`, which tells when it fails");
+                let fault = fault.at(self.place("reaper"), "missing");
+                return Err(vec![
+                    fault.help("declare `alerts: {email: ops@example.com}`"),
+                ]);
+            }
+        }
+        Ok(declare.finish())
     }
 
     fn alerts(&self, made: &mut Made) -> Checked<Vec<Placed>> {

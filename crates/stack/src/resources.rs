@@ -14,8 +14,8 @@ use crate::tree::{Key, Node, Part, Tree};
 /// Keys of a raw resource that are not its kind's.
 const OWN: [&str; 4] = ["kind", "region", "depends_on", "protect"];
 /// The first words of blocks' addresses, now and later.
-const BLOCKS: [&str; 8] = [
-    "network", "database", "cluster", "delivery", "gitops", "services", "edge", "alerts",
+const BLOCKS: [&str; 9] = [
+    "network", "database", "cluster", "delivery", "gitops", "services", "edge", "alerts", "reaper",
 ];
 
 /// A raw resource as it is written.

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use ipnet::Ipv4Net;
 use platctl_aws::regions;
 use platctl_engine::fields::Fact;
 use platctl_engine::graph::Node as GraphNode;
@@ -15,6 +16,7 @@ use crate::error::{Fault, StackErrors, errors, quoted, verdict};
 use crate::file::{Entries, File};
 use crate::interpolate::{Env, interpolate};
 use crate::names::lifetime;
+use crate::network::pool::Pool;
 use crate::outputs::Outputs;
 use crate::platform::Platform;
 use crate::resources::{Json, RawResource};
@@ -32,6 +34,9 @@ pub struct Context {
     pub zones: Vec<Zone>,
     /// The names of the zones that the stack's network is in already. They stay, whatever AWS says of them today.
     pub settled: BTreeSet<String>,
+    /// The block that the stack's network has from its pool. None where it has none: the first of the pool stands
+    /// for it then.
+    pub block: Option<Ipv4Net>,
     /// The account, 12 digits.
     pub account: String,
     /// The partition: `aws`, `aws-cn`, `aws-us-gov`, …
@@ -82,6 +87,7 @@ impl Context {
             region: region.to_owned(),
             zones: ('a'..='f').enumerate().map(zone).collect(),
             settled: BTreeSet::new(),
+            block: None,
             account: "000000000000".into(),
             partition: regions::partition(region).into(),
             cloudfront_prefix_list: Some("pl-00000000".into()),
@@ -281,6 +287,12 @@ impl Stack {
     #[must_use]
     pub const fn needs_zones(&self) -> bool {
         self.file.network.is_some()
+    }
+
+    /// The pool that the block of the network comes from.
+    #[must_use]
+    pub fn pool(&self) -> Option<Pool> {
+        self.file.network.as_ref()?.pool()
     }
 
     /// Whether [`Stack::nodes`] looks at the context's list of CloudFront's addresses.

@@ -2,6 +2,7 @@
 
 mod audit;
 mod catalog;
+mod environments;
 mod errors;
 mod idle;
 mod identities;
@@ -11,6 +12,7 @@ mod overrides;
 mod platform;
 mod ranges;
 mod raw;
+mod reaper;
 mod repository;
 mod security;
 mod services;

@@ -1,5 +1,6 @@
 //! EC2: the network.
 
+mod blocks;
 mod codes;
 mod default_group;
 pub mod elastic_ip;
@@ -18,6 +19,8 @@ pub mod subnet;
 pub mod vpc;
 pub mod vpc_endpoint;
 
+pub use blocks::Block;
+pub(crate) use blocks::blocks;
 pub(crate) use codes::CODES;
 pub(crate) use holders::interfaces_with;
 

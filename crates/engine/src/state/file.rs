@@ -8,7 +8,7 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 
 use super::disk::{keep, read, replace, sibling};
-use super::{Ended, Lifespan, Record, StateError};
+use super::{Creation, Ended, Lifespan, Record, StateError};
 use crate::{Address, Owner};
 
 /// The format that this platctl writes. It reads those before it, too: 2 added the stack's region, and what a record
@@ -48,6 +48,13 @@ pub struct State {
     /// again.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub receipt: Vec<Ended>,
+    /// What the stack has taken of what stacks share, by what it is for: a block of a pool of addresses. See
+    /// [`super::reserve`].
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub reserved: BTreeMap<String, String>,
+    /// Who applied the stack first, and when; none where a platctl that does not note it has created it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub creation: Option<Creation>,
     /// What is remembered of each resource.
     pub resources: BTreeMap<Address, Record>,
 }
@@ -67,6 +74,8 @@ impl State {
             heir_of: Vec::new(),
             lifespan: None,
             receipt: Vec::new(),
+            reserved: BTreeMap::new(),
+            creation: None,
             resources: BTreeMap::new(),
         }
     }

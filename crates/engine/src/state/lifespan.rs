@@ -18,6 +18,28 @@ pub struct Lifespan {
     pub pinned: bool,
 }
 
+/// Who created a stack, and when.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Creation {
+    /// When it was applied for the first time, to the second.
+    #[serde(with = "time::serde::rfc3339")]
+    pub at: OffsetDateTime,
+    /// Who applied it, as the cloud names callers.
+    pub by: String,
+}
+
+impl Creation {
+    /// The creation of a stack, now.
+    #[must_use]
+    pub fn new(by: &str, now: OffsetDateTime) -> Self {
+        Self {
+            at: to_the_second(now),
+            by: by.to_owned(),
+        }
+    }
+}
+
 impl Lifespan {
     /// A life of this length from now on. Of an earlier one, the pin stays, and whatever it was extended to.
     #[must_use]

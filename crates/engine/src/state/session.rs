@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::journal::{Entry, Moment, Verb};
 use super::open::OpenState;
 use super::store::{Loaded, check, set};
-use super::{Ended, Lifespan, Record, RecordEvent, State, StateError};
+use super::{Creation, Ended, Lifespan, Record, RecordEvent, State, StateError};
 use crate::{Address, Owner};
 
 struct Inner {
@@ -126,6 +126,51 @@ impl Session {
             inner.dirty = true;
         }
         self.finish().await
+    }
+
+    /// Notes what the stack has taken of what stacks share; none gives it back. Durable when this returns.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn set_reserved(&self, what: &str, value: Option<String>) -> Result<(), StateError> {
+        {
+            let mut inner = self.inner();
+            if inner.state.reserved.get(what) == value.as_ref() {
+                return Ok(());
+            }
+            match value {
+                Some(value) => inner.state.reserved.insert(what.to_owned(), value),
+                None => inner.state.reserved.remove(what),
+            };
+            inner.dirty = true;
+        }
+        self.finish().await
+    }
+
+    /// Gives back all that a stack without resources has taken of what stacks share.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub async fn release_if_empty(&self) -> Result<(), StateError> {
+        {
+            let mut inner = self.inner();
+            if !inner.state.resources.is_empty() || inner.state.reserved.is_empty() {
+                return Ok(());
+            }
+            inner.state.reserved.clear();
+            inner.dirty = true;
+        }
+        self.finish().await
+    }
+
+    /// Notes who creates the stack, and when, unless it has resources already; written with the next checkpoint.
+    pub fn set_creation(&self, creation: Creation) {
+        let mut inner = self.inner();
+        let state = &mut inner.state;
+        // What is there already was created by somebody else, though nobody may have noted who.
+        if state.resources.is_empty() {
+            state.creation = Some(creation);
+        }
     }
 
     /// Notes the account that the resources live in; written with the next checkpoint.

@@ -13,12 +13,14 @@ use platctl_engine::plan::Refusal;
 use platctl_engine::planner::DataLoss;
 use platctl_engine::predict::predict;
 use platctl_engine::select::Selection;
-use platctl_engine::state::{Lifespan, Session, State};
+use platctl_engine::state::{Creation, Lifespan, Session, State};
 use platctl_stack::Stack;
+use platctl_stack::pool::RESERVED;
 use platctl_stack::support::endings;
 use time::OffsetDateTime;
 
 use super::blocked;
+use crate::blocks::Among;
 use crate::cli::{Approved, Consent, Global, Temporary};
 use crate::cloud::{Site, load, moved};
 use crate::ending;
@@ -94,7 +96,8 @@ async fn apply_stack(
 ) -> Result<Exit, CliError> {
     let stack = load(path, global)?;
     // A first reading tells what is wrong before anything is connected or locked.
-    let store = Named::of(&stack).store(global).await?;
+    let named = Named::of(&stack);
+    let store = named.store(global).await?;
     let state = store.read().await?.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
@@ -104,6 +107,19 @@ async fn apply_stack(
     let databases = support::databases(&graph);
     locked(&store, Some(&site), "apply", global, async |session| {
         site.guard(stack.account(), &session.state())?;
+        let among = Among {
+            named: &named,
+            site: &site,
+            global,
+        };
+        let graph = if stack.pool().is_some() {
+            among.take(&stack, &session).await?;
+            let mut graph = site.graph(&stack, Some(&session.state())).await?;
+            how.force.mark(&mut graph)?;
+            graph
+        } else {
+            graph
+        };
         let request = Request {
             graph: Some(graph),
             moved: moved(&stack),
@@ -151,14 +167,19 @@ async fn apply_saved(
         .as_ref()
         .map(|url| url.parse().map_err(CliError::other))
         .transpose()?;
-    let store = Named::saved(&name, state, &saved.region)
-        .store(global)
-        .await?;
+    let named = Named::saved(&name, state, &saved.region);
+    let store = named.store(global).await?;
     let site = Site::connect(Some(&saved.region), global).await?;
     locked(&store, Some(&site), "apply", global, async |session| {
         let mut prepared =
             prepare_saved(&saved, stack.as_ref(), how.force, &site, &session).await?;
         prepared.consent(&how.consent.data.consent());
+        let among = Among {
+            named: &named,
+            site: &site,
+            global,
+        };
+        take_planned(&saved, stack.as_ref(), &among, &session).await?;
         // Nothing in the plan is believed where there is the stack file.
         let ttl = stack.as_ref().map_or(saved.ttl, Stack::ttl);
         let ask = Ask {
@@ -211,7 +232,11 @@ async fn prepare_saved(
     }
     let mut graph = match (saved.destroy, stack) {
         (true, _) => None,
-        (false, Some(stack)) => Some(site.graph(stack, Some(&state)).await?),
+        (false, Some(stack)) => {
+            let mut state = state.clone();
+            state.reserved.extend(reservation(saved));
+            Some(site.graph(stack, Some(&state)).await?)
+        }
         (false, None) => {
             Some(Graph::new(saved.plan.nodes.clone(), &*site.aws).map_err(CliError::Graph)?)
         }
@@ -243,6 +268,31 @@ async fn prepare_saved(
         return Err(stale(why.to_owned()));
     }
     Ok(prepared)
+}
+
+/// The block that the plan was made with, as it is reserved in a state.
+fn reservation(saved: &SavedPlan) -> Option<(String, String)> {
+    Some((RESERVED.to_owned(), saved.block.clone()?))
+}
+
+/// Takes the block of addresses that the plan was made with. With the stack file, it has to be one of its pool.
+async fn take_planned(
+    saved: &SavedPlan,
+    stack: Option<&Stack>,
+    among: &Among<'_>,
+    session: &Session,
+) -> Result<(), CliError> {
+    let Some(block) = &saved.block else {
+        return Ok(());
+    };
+    let pool = stack.and_then(Stack::pool);
+    let is_of_pool = pool.is_none_or(|pool| pool.has(block));
+    if is_of_pool && among.take_planned(block, session).await? {
+        return Ok(());
+    }
+    Err(stale(format!(
+        "{block} cannot be used for the network any more"
+    )))
 }
 
 /// A plan made before there was any state: its lineage is not on disk yet.
@@ -294,6 +344,8 @@ pub(crate) async fn converge(
         .map_err(|error| CliError::other(format!("cannot listen for signals: {error}")))?;
     if !ask.destroys {
         session.clear_receipt();
+        let caller = &site.aws.identity().arn;
+        session.set_creation(Creation::new(caller, OffsetDateTime::now_utc()));
     }
     // Before anything is created, so that a run that is killed leaves nothing that never expires.
     let life = match ask.ttl {

@@ -5,6 +5,7 @@ use platctl_engine::state::State;
 use time::OffsetDateTime;
 
 use crate::cli::Global;
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::{Named, all_stacks};
@@ -23,15 +24,43 @@ pub(crate) struct Existing {
 }
 
 /// Shows the stacks whose state lies in one folder or bucket.
-pub(crate) async fn run(global: &Global) -> Result<Exit, CliError> {
+///
+/// With `tagged`, also the stacks whose networks are there, but whose state is elsewhere or lost.
+pub(crate) async fn run(tagged: bool, global: &Global) -> Result<Exit, CliError> {
     let existing = existing(global).await?;
     render::environments::list(&existing.stacks, OffsetDateTime::now_utc(), global);
+    if tagged {
+        let site = Site::connect(None, global).await?;
+        let stateless = stateless(&existing, &site).await?;
+        render::environments::stateless(&stateless, &site, global);
+    }
     render::environments::unread(&existing.unread, global);
     Ok(if existing.unread.is_empty() {
         Exit::Done
     } else {
         Exit::Changes
     })
+}
+
+/// The stacks with a network in this account and region whose state does not lie here, with their blocks.
+async fn stateless(existing: &Existing, site: &Site) -> Result<Vec<(String, String)>, CliError> {
+    let is_here = |(named, state): &(Named, State), stack: &str| {
+        named.name == stack
+            && state.account.as_deref() == Some(&*site.aws.identity().account)
+            && state.home() == Some(site.region.as_str())
+    };
+    let mut found = Vec::new();
+    for block in site.aws.blocks(&site.region).await? {
+        let Some(owner) = block.owner.as_ref() else {
+            continue;
+        };
+        let stack = owner.stack.clone();
+        if site.is_own(&stack, &block) && !existing.stacks.iter().any(|one| is_here(one, &stack)) {
+            found.push((stack, block.cidr));
+        }
+    }
+    found.sort();
+    Ok(found)
 }
 
 /// Reads all of them. One that cannot be read does not hide the others.

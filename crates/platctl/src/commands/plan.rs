@@ -12,6 +12,7 @@ use platctl_engine::select::Selection;
 use platctl_stack::support::endings;
 use time::OffsetDateTime;
 
+use crate::blocks::Among;
 use crate::cli::Global;
 use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
@@ -78,11 +79,18 @@ async fn plan_stack(
     global: &Global,
 ) -> Result<(Site, Prepared, SavedPlan), CliError> {
     let stack = load(path, global)?;
-    let loaded = Named::of(&stack).store(global).await?.read().await?;
+    let named = Named::of(&stack);
+    let loaded = named.store(global).await?.read().await?;
     let mut state = loaded.state;
     let site = Site::connect(stack.region(), global).await?;
     site.guard(stack.account(), &state)?;
     state.settle_in(&site.region);
+    let among = Among {
+        named: &named,
+        site: &site,
+        global,
+    };
+    let block = among.foresee(&stack, &mut state).await?;
     let graph = site.graph(&stack, Some(&state)).await?;
     render::warnings(&endings(&graph, OffsetDateTime::now_utc().date()), global);
     let databases = support::databases(&graph);
@@ -111,6 +119,7 @@ async fn plan_stack(
     saved.data_loss = wish.data_loss.clone();
     saved.selection = wish.selection.clone();
     saved.ttl = stack.ttl();
+    saved.block = block;
     Ok((site, prepared, saved))
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use platctl_engine::state::{Lifespan, State};
+use platctl_engine::state::{Creation, Lifespan, State};
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -11,6 +11,7 @@ use time::macros::format_description;
 use super::error::plain;
 use super::{count, error_line, json_line, line, raw};
 use crate::cli::Global;
+use crate::cloud::Site;
 use crate::error::CliError;
 use crate::place::Named;
 
@@ -36,6 +37,8 @@ fn object(what: &str, name: &str, state: &State, now: OffsetDateTime) -> Value {
         "account": state.account,
         "region": state.home(),
         "resources": state.resources.len(),
+        "created": state.creation.as_ref().and_then(|one| one.at.format(&Rfc3339).ok()),
+        "created_by": state.creation.as_ref().map(|one| one.by.as_str()),
         "expires": state.lifespan.and_then(|life| life.expires.format(&Rfc3339).ok()),
         "pinned": state.lifespan.is_some_and(|life| life.pinned),
         "expired": state.lifespan.is_some_and(|life| life.has_ended(now)),
@@ -53,14 +56,47 @@ fn table(stacks: &[(Named, State)], now: OffsetDateTime) -> String {
             .lifespan
             .map_or_else(|| "does not expire".to_owned(), |life| expiry(life, now));
         format!(
-            "{:width$}  {:12}  {:14}  {:13}  {expiry}\n",
+            "{:width$}  {:12}  {:14}  {:13}  {expiry}{}\n",
             named.name,
             state.account.as_deref().unwrap_or("-"),
             state.home().unwrap_or("-"),
             count(state.resources.len()),
+            creation(state, now),
         )
     };
     stacks.iter().map(row).collect()
+}
+
+/// The stacks that have a network in AWS, but no state in this place.
+pub(crate) fn stateless(stacks: &[(String, String)], site: &Site, global: &Global) {
+    let account = &site.aws.identity().account;
+    for (stack, block) in stacks {
+        if global.json {
+            json_line(&json!({
+                "type": "stateless", "stack": stack, "account": account, "region": site.region, "block": block,
+            }));
+            continue;
+        }
+        raw(&format!(
+            "{stack}  {account}  {}  has a network ({block}), but no state here. To find its state: platctl list \
+             --state. To restore a lost one: platctl state recover FILE\n",
+            site.region
+        ));
+    }
+}
+
+/// `; created 2 h ago by previews/pr-42`; nothing where nobody noted it.
+fn creation(state: &State, now: OffsetDateTime) -> String {
+    let Some(Creation { at, by }) = &state.creation else {
+        return String::new();
+    };
+    let age = Duration::try_from(now - *at).unwrap_or_default();
+    format!("; created {} ago by {}", rough(age), name_of(by))
+}
+
+/// What a caller is called, without what all callers of an account have in common: `user/jo`, `assumed-role/ci/pr-42`.
+fn name_of(arn: &str) -> &str {
+    arn.splitn(6, ':').nth(5).unwrap_or(arn)
 }
 
 /// `expires on 2026-11-28 18:00 UTC, in 7 h 59 min`
@@ -196,6 +232,14 @@ mod tests {
             pinned: true,
             ..life(now)
         };
+        let mut state = State::new("pr-42");
+        assert_eq!(creation(&state, now), "");
+        let by = "arn:aws:sts::123456789012:assumed-role/previews/pr-42";
+        state.creation = Some(Creation::new(by, now - time::Duration::minutes(135)));
+        assert_eq!(
+            creation(&state, now),
+            "; created 2 h 15 min ago by assumed-role/previews/pr-42"
+        );
         assert_eq!(
             expiry(pinned, now),
             "pinned; would expire on 2026-11-28 10:00 UTC"

@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use platctl_aws::eks::UNSERVED_ZONES;
 
 use super::layout::{self, LARGEST, SMALLEST, Tier};
-use super::{Cidr, Network, Shape, Zones};
+use super::{Cidr, Network, Range, Shape, Zones};
 use crate::Context;
 use crate::de::At;
 use crate::declare::Checked;
@@ -55,12 +55,12 @@ impl Network {
         let zones = self.pick_zones(context, for_cluster, place)?;
         let (mut subnets, mut faults) = (Vec::new(), Vec::new());
         for tier in Tier::ALL {
-            match self.tier(tier, &zones, place) {
+            match self.tier(tier, &zones, (self.cidr(context), place)) {
                 Ok(tier) => subnets.extend(tier),
                 Err(more) => faults.extend(more),
             }
         }
-        faults.extend(self.misfits(&subnets, place));
+        faults.extend(self.misfits(&subnets, (self.cidr(context), place)));
         if faults.is_empty() {
             Ok((zones, subnets))
         } else {
@@ -69,12 +69,19 @@ impl Network {
     }
 
     fn check_cidr(&self) -> Checked<()> {
-        let Some(At {
-            value: Cidr(net),
-            span,
-        }) = &self.cidr
-        else {
-            return Ok(());
+        let (net, span) = match &self.cidr {
+            None => return Ok(()),
+            Some(At {
+                value: Range::Stated(Cidr(net)),
+                span,
+            }) => (net, span),
+            Some(At {
+                value: Range::From(pooled),
+                span,
+            }) => {
+                pooled.check()?;
+                return self.check_pooled(*span);
+            }
         };
         if !(LARGEST..=SMALLEST).contains(&net.prefix_len()) {
             let message = format!("{net} is not a valid range for a VPC");
@@ -96,6 +103,20 @@ impl Network {
         Ok(())
     }
 
+    /// Nobody knows the block beforehand, so subnets cannot be at addresses that are.
+    fn check_pooled(&self, span: Span) -> Checked<()> {
+        let stated = |tier: &Tier| self.subnets.of(*tier).cidrs.as_ref();
+        let Some(cidrs) = Tier::ALL.iter().find_map(stated) else {
+            return Ok(());
+        };
+        let fault = Fault::new("`cidrs` of subnets cannot be used with a pool")
+            .at(cidrs.span, "these ranges")
+            .at(span, "the block is allocated from this pool");
+        Err(vec![fault.help(
+            "remove `cidrs`; to set the size of the subnets, use `prefix`",
+        )])
+    }
+
     /// The zones, in the order of their letters.
     fn pick_zones(&self, context: &Context, for_cluster: bool, place: Span) -> Checked<Vec<Zone>> {
         let last: &[&str] = if for_cluster { &UNSERVED_ZONES } else { &[] };
@@ -112,7 +133,7 @@ impl Network {
         Ok(zones)
     }
 
-    fn tier(&self, tier: Tier, zones: &[Zone], place: Span) -> Checked<Vec<Subnet>> {
+    fn tier(&self, tier: Tier, zones: &[Zone], vpc: (Ipv4Net, Span)) -> Checked<Vec<Subnet>> {
         let shape = self.subnets.of(tier);
         match shape {
             Shape {
@@ -131,7 +152,7 @@ impl Network {
             } => explicit(tier, zones, cidrs),
             Shape { prefix, .. } => zones
                 .iter()
-                .map(|zone| self.laid_out(tier, zone, prefix.as_ref(), place))
+                .map(|zone| self.laid_out(tier, zone, prefix.as_ref(), vpc))
                 .collect::<Result<_, _>>(),
         }
     }
@@ -141,9 +162,8 @@ impl Network {
         tier: Tier,
         zone: &Zone,
         prefix: Option<&At<u8>>,
-        place: Span,
+        (vpc, place): (Ipv4Net, Span),
     ) -> Checked<Subnet> {
-        let vpc = self.cidr();
         let name = tier.name();
         let Some(slot) = layout::slot(vpc, tier, zone.slot) else {
             let place = self.cidr.as_ref().map_or(place, |cidr| cidr.span);
@@ -180,8 +200,7 @@ impl Network {
     }
 
     /// What is outside the VPC, too large, too small, or in another's place.
-    fn misfits(&self, subnets: &[Subnet], place: Span) -> Vec<Fault> {
-        let vpc = self.cidr();
+    fn misfits(&self, subnets: &[Subnet], (vpc, place): (Ipv4Net, Span)) -> Vec<Fault> {
         let vpc_place = self.cidr.as_ref().map_or(place, |cidr| cidr.span);
         let mut faults = Vec::new();
         for (number, subnet) in subnets.iter().enumerate() {

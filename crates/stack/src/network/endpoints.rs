@@ -139,7 +139,7 @@ impl Network {
             ip_protocol: "tcp".to_owned().into(),
             from_port: Some(443),
             to_port: Some(443),
-            cidr_ipv4: Some(Cidr(self.cidr())),
+            cidr_ipv4: Some(Cidr(self.cidr(declare.context()))),
             cidr_ipv6: None,
             prefix_list_id: None,
             referenced_group_id: None,

@@ -6,6 +6,7 @@ mod endpoints;
 mod flow_logs;
 mod layout;
 mod policies;
+pub mod pool;
 mod routing;
 mod vpc;
 
@@ -15,9 +16,11 @@ use std::str::FromStr;
 
 use ipnet::Ipv4Net;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
-use serde::de::{Error, SeqAccess, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
+use crate::Context;
 use crate::common::NetworkParts;
 use crate::de::At;
 use crate::declare::{Checked, Declare};
@@ -26,13 +29,15 @@ use crate::names::TagMap;
 
 pub(crate) use layout::ANYWHERE;
 use layout::Tier;
+use pool::{Pool, Pooled};
 
 /// What `network:` says.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub(crate) struct Network {
-    /// The CIDR block of the VPC, /16 to /28. Default: 10.10.0.0/16.
-    cidr: Option<At<Cidr>>,
+    /// The CIDR block of the VPC, /16 to /28, or a pool to allocate one from: `{pool: 10.64.0.0/10, prefix: 20}`.
+    /// Default: 10.10.0.0/16.
+    cidr: Option<At<Range>>,
     /// The number of availability zones, 1 to 6, or a list of their names (eu-west-1a) or IDs (euw1-az1).
     /// Default: 3.
     availability_zones: Option<At<Zones>>,
@@ -176,6 +181,54 @@ impl Cidr {
     }
 }
 
+/// The addresses of the VPC.
+#[derive(Clone, Debug)]
+pub(crate) enum Range {
+    /// This CIDR block.
+    Stated(Cidr),
+    /// One from a pool.
+    From(Pooled),
+}
+
+impl<'de> Deserialize<'de> for Range {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(RangeVisitor)
+    }
+}
+
+impl JsonSchema for Range {
+    fn inline_schema() -> bool {
+        true
+    }
+    fn schema_name() -> Cow<'static, str> {
+        "Range".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let pooled = generator.subschema_for::<Pooled>();
+        schemars::json_schema!({"anyOf": [{"type": "string"}, pooled]})
+    }
+}
+
+struct RangeVisitor;
+
+impl<'de> Visitor<'de> for RangeVisitor {
+    type Value = Range;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a CIDR block, or a map such as `{pool: 10.64.0.0/10, prefix: 20}`")
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Range, E> {
+        Cidr::try_from(text.to_owned())
+            .map(Range::Stated)
+            .map_err(E::custom)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Range, A::Error> {
+        Pooled::deserialize(MapAccessDeserializer::new(access)).map(Range::From)
+    }
+}
+
 /// Which zones.
 #[derive(Clone, Debug)]
 pub(crate) enum Zones {
@@ -282,11 +335,21 @@ const WAYS_OUT: [&str; 4] = [
 ];
 
 impl Network {
-    /// The range of the VPC. Default: 10.10.0.0/16.
-    fn cidr(&self) -> Ipv4Net {
-        self.cidr
-            .as_ref()
-            .map_or(layout::DEFAULT_CIDR, |cidr| cidr.value.0)
+    /// The range of the VPC. Default: 10.10.0.0/16. From a pool, it is the block that the stack has got.
+    fn cidr(&self, context: &Context) -> Ipv4Net {
+        match self.cidr.as_ref().map(|cidr| &cidr.value) {
+            None => layout::DEFAULT_CIDR,
+            Some(Range::Stated(cidr)) => cidr.0,
+            Some(Range::From(pooled)) => context.block.unwrap_or_else(|| pooled.pool().any()),
+        }
+    }
+
+    /// The pool that its block comes from; none where the block is stated.
+    pub(crate) fn pool(&self) -> Option<Pool> {
+        match &self.cidr.as_ref()?.value {
+            Range::Stated(_) => None,
+            Range::From(pooled) => Some(pooled.pool()),
+        }
     }
 
     /// Declares all of the network's resources. Where a cluster is to be in it, zones that EKS does not serve come last.

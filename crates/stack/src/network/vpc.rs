@@ -54,7 +54,7 @@ impl Network {
 
     fn vpc(&self, declare: &mut Declare<'_>) -> Checked<Handle<Vpc>> {
         let spec = vpc::Spec {
-            cidr_block: Cidr(self.cidr()),
+            cidr_block: Cidr(self.cidr(declare.context())),
             // Interface endpoints answer under their services' own names only with both of them on.
             enable_dns_support: Some(true),
             enable_dns_hostnames: Some(true),

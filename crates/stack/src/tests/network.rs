@@ -255,6 +255,7 @@ fn zones_are_those_of_the_context() {
         region: "us-west-1".into(),
         zones: vec![crate::Zone::of("us-west-1c"), crate::Zone::of("us-west-1a")],
         settled: std::collections::BTreeSet::new(),
+        block: None,
         account: "123456789012".into(),
         partition: "aws".into(),
         cloudfront_prefix_list: None,
@@ -272,6 +273,32 @@ fn zones_are_those_of_the_context() {
         "10.10.64.0/19"
     );
     assert!(nodes.iter().all(|node| node.scope == "us-west-1"));
+}
+
+#[test]
+fn a_block_of_a_pool_is_laid_out_as_any_other() {
+    let text =
+        "stack: pr-42\nnetwork: {cidr: {pool: 10.64.0.0/10, prefix: 20}, availability_zones: 1}";
+    let stack = load(text, &[]).unwrap();
+    // Without AWS, the first one stands for it.
+    let offline = nodes(&stack).unwrap();
+    assert_eq!(spec(&offline, "network.vpc")["cidr_block"], "10.64.0.0/20");
+    let context = crate::Context {
+        block: "10.100.16.0/20".parse().ok(),
+        ..crate::Context::offline("eu-west-1")
+    };
+    let catalog = platctl_aws::Aws::offline("eu-west-1");
+    let nodes = stack.nodes(&context, &catalog).unwrap();
+    assert_eq!(spec(&nodes, "network.vpc")["cidr_block"], "10.100.16.0/20");
+    assert_eq!(
+        spec(&nodes, "network.private.a")["cidr_block"],
+        "10.100.16.0/23"
+    );
+    // A stated block does not come from anywhere else.
+    let stated = load(text, &["network.cidr=10.30.0.0/16"]).unwrap();
+    assert_eq!(stated.pool(), None);
+    let nodes = stated.nodes(&context, &catalog).unwrap();
+    assert_eq!(spec(&nodes, "network.vpc")["cidr_block"], "10.30.0.0/16");
 }
 
 /// The zones of a stack that is in some zones already, in a region of which one zone is impaired.

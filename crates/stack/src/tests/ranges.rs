@@ -217,3 +217,25 @@ fn an_endpoint_twice() {
       ╰────
     ");
 }
+
+#[test]
+fn pools_that_are_none() {
+    let with = |cidr: &str| wrong(&format!("stack: prod\nnetwork: {{cidr: {cidr}}}"));
+    assert_snapshot!(with("{pool: 10.64.0.0/10, prefix: 24}"), @"");
+    assert_snapshot!(with("{pool: 10.64.0.0/21, prefix: 20}"), @"");
+    assert_snapshot!(with("{pool: 10.64.0.1/10, prefix: 20}"), @"");
+    assert_snapshot!(with("{pool: 10.64.0.0/10}"), @"");
+    assert_snapshot!(with("[10.64.0.0/10]"), @"");
+}
+
+#[test]
+fn subnets_cannot_be_stated_in_a_pool() {
+    assert_snapshot!(wrong(
+        "stack: prod
+network:
+  cidr: {pool: 10.64.0.0/10, prefix: 20}
+  availability_zones: 1
+  subnets: {public: {cidrs: [10.64.0.0/24]}}
+"
+    ), @"");
+}

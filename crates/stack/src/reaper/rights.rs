@@ -1,0 +1,135 @@
+//! What the builds of a reaper may do: read and delete what platctl can create, as far as it belongs to the stacks that
+//! the reaper is for.
+//!
+//! The actions are those that the kinds state for their own deletion. Where AWS names an object by what the user calls
+//! it, the name has to begin as the stacks do (IAM, S3). Everywhere else, what has the tag of another stack is left alone.
+
+use std::collections::BTreeSet;
+
+use platctl_aws::registry;
+use serde_json::{Value, json};
+
+use crate::common::allow;
+use crate::{Context, StateUrl};
+
+/// The tag that says which stack an object belongs to.
+const STACK_TAG: &str = "aws:ResourceTag/platctl:stack";
+
+/// Actions of AWS, such as `ec2:DeleteVpc`.
+type Actions = BTreeSet<&'static str>;
+
+/// Actions that answer what somebody has stored. They are needed to find out what an object is.
+const CONTENTS: [&str; 4] = [
+    "codecommit:GetFile",
+    "secretsmanager:GetSecretValue",
+    "ssm:GetParameter",
+    "ssm:GetParameters",
+];
+
+/// What it takes to delete stacks whose names begin with this.
+pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
+    let kinds = registry::facts();
+    let reads = kinds.iter().flat_map(|kind| kind.permissions.read);
+    let deletes = kinds.iter().flat_map(|kind| kind.permissions.delete);
+    let (reads, deletes): (Actions, Actions) =
+        (reads.copied().collect(), deletes.copied().collect());
+    let all: Actions = reads.union(&deletes).copied().collect();
+    let looks = reads
+        .iter()
+        .copied()
+        .filter(|action| service_of(action) != "s3" && !CONTENTS.contains(action));
+    let contents: Actions = CONTENTS
+        .into_iter()
+        .filter(|action| all.contains(action))
+        .collect();
+    let plain: Actions = deletes
+        .iter()
+        .copied()
+        .filter(|action| !matches!(service_of(action), "iam" | "s3"))
+        .collect();
+    let partition = &context.partition;
+    let named = |what: &str| format!("arn:{partition}:iam::{}:{what}", context.account);
+    let objects = [named(&format!("*/{prefix}*")), named("oidc-provider/*")];
+    let tag = json!({STACK_TAG: format!("{prefix}*")});
+    vec![
+        json!({"Effect": "Allow", "Action": shortened(looks), "Resource": "*"}),
+        json!({
+            "Effect": "Allow", "Action": contents, "Resource": "*", "Condition": {"StringLike": tag},
+        }),
+        // What has no tags, and what a service does not tell the tags of, is not kept from the builds.
+        json!({
+            "Effect": "Allow", "Action": plain, "Resource": "*",
+            "Condition": {"StringLikeIfExists": tag},
+        }),
+        json!({
+            "Effect": "Allow", "Action": of_service(&deletes, "iam"), "Resource": objects,
+            "Condition": {"StringLikeIfExists": tag},
+        }),
+        allow(
+            &of_service(&all, "s3"),
+            format!("arn:{partition}:s3:::{prefix}*"),
+        ),
+    ]
+}
+
+/// The states, and the program.
+pub(super) fn of_places(states: &StateUrl, program: &StateUrl, context: &Context) -> Vec<Value> {
+    let arn = |path: &str| format!("arn:{}:s3:::{path}", context.partition);
+    let below = match states.prefix.as_str() {
+        "" => "*".to_owned(),
+        prefix => format!("{prefix}/*"),
+    };
+    let buckets = BTreeSet::from([&states.bucket, &program.bucket]);
+    let encrypted: Vec<String> = buckets
+        .into_iter()
+        .flat_map(|bucket| [arn(bucket), arn(&format!("{bucket}/*"))])
+        .collect();
+    vec![
+        allow(
+            &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
+            arn(&format!("{}/{below}", states.bucket)),
+        ),
+        allow(
+            &[
+                "s3:GetBucketLocation",
+                "s3:GetBucketVersioning",
+                "s3:ListBucket",
+            ],
+            arn(&states.bucket),
+        ),
+        allow(
+            &["s3:GetObject"],
+            arn(&format!("{}/{}", program.bucket, program.prefix)),
+        ),
+        // Which key encrypts a bucket is the bucket's own business.
+        json!({
+            "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*",
+            "Condition": {
+                "StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"},
+                "ArnLike": {"kms:EncryptionContext:aws:s3:arn": encrypted},
+            },
+        }),
+    ]
+}
+
+/// The actions of one service.
+fn of_service(actions: &Actions, service: &str) -> Vec<&'static str> {
+    let of = actions.iter().copied();
+    of.filter(|action| service_of(action) == service).collect()
+}
+
+fn service_of(action: &str) -> &str {
+    action.split(':').next().unwrap_or_default()
+}
+
+/// A policy has to be short: all that a service describes and lists of itself stands for the single actions.
+fn shortened<'a>(actions: impl Iterator<Item = &'a str>) -> BTreeSet<String> {
+    let short = |action: &str| {
+        let (service, name) = action.split_once(':').unwrap_or_default();
+        let word = ["Describe", "List"]
+            .into_iter()
+            .find(|word| name.starts_with(word));
+        word.map_or_else(|| action.to_owned(), |word| format!("{service}:{word}*"))
+    };
+    actions.map(short).collect()
+}

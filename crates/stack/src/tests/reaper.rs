@@ -1,0 +1,117 @@
+//! What a `reaper:` block declares.
+
+use insta::assert_snapshot;
+use platctl_engine::graph::Node;
+use serde_json::{Value, json};
+
+use super::{load, nodes, wrong};
+
+const SHA256: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn text(more: &str) -> String {
+    format!(
+        "stack: tools\nregion: eu-west-1\nalerts: {{email: ops@example.com, dashboard: false}}\nreaper:\n  states: \
+         s3://acme-state/previews\n  stacks: pr-\n  program: s3://acme-tools/platctl\n  sha256: {SHA256}\n{more}"
+    )
+}
+
+fn declared(more: &str) -> Vec<Node> {
+    nodes(&load(&text(more), &[]).unwrap()).unwrap()
+}
+
+fn spec<'a>(nodes: &'a [Node], address: &str) -> &'a Value {
+    let found = nodes.iter().find(|node| node.address.as_str() == address);
+    &found
+        .unwrap_or_else(|| panic!("{address} is not declared"))
+        .spec
+}
+
+#[test]
+fn a_schedule_starts_a_build_that_runs_a_verified_program() {
+    let nodes = declared("  every: 1h\n");
+    let schedule = spec(&nodes, "reaper.schedule");
+    assert_eq!(schedule["schedule_expression"], "rate(60 minutes)");
+    let target = &schedule["targets"][0];
+    assert_eq!(target["arn"], json!({"$ref": "reaper.project.arn"}));
+    assert_eq!(
+        target["role_arn"],
+        json!({"$ref": "reaper.trigger.role.arn"})
+    );
+    let project = spec(&nodes, "reaper.project");
+    let said = project["source"]["buildspec"].as_str().unwrap();
+    assert!(
+        said.contains("./platctl reap --yes --state \"$STATES\""),
+        "{said}"
+    );
+    assert!(said.contains("sha256sum --check"), "{said}");
+    let variables = project["environment"]["environment_variables"].to_string();
+    assert!(variables.contains(SHA256), "{variables}");
+    let usual = declared("");
+    assert_eq!(
+        spec(&usual, "reaper.schedule")["schedule_expression"],
+        "rate(30 minutes)"
+    );
+}
+
+#[test]
+fn a_build_that_fails_is_told_to_who_gets_the_alerts() {
+    let nodes = declared("");
+    let failed = spec(&nodes, "reaper.failed");
+    assert_eq!(
+        failed["targets"][0]["arn"],
+        json!({"$ref": "alerts.topic.arn"})
+    );
+    let pattern = failed["event_pattern"].to_string();
+    for word in ["aws.codebuild", "FAILED", "TIMED_OUT", "tools-reaper"] {
+        assert!(pattern.contains(word), "{pattern}");
+    }
+}
+
+/// AWS allows 10,240 characters for the policies within a role.
+#[test]
+fn the_rights_fit_into_a_role_and_end_at_the_names_of_the_stacks() {
+    let nodes = declared("");
+    let policy = spec(&nodes, "reaper.policy")["policy_document"].to_string();
+    assert!(policy.len() < 10_000, "{} characters", policy.len());
+    for word in [
+        "\"ec2:DeleteVpc\"",
+        "\"ec2:Describe*\"",
+        "\"rds:DeleteDBCluster\"",
+    ] {
+        assert!(policy.contains(word), "{word}");
+    }
+    let document = &spec(&nodes, "reaper.policy")["policy_document"];
+    let statements = document["Statement"].as_array().unwrap();
+    for statement in statements {
+        let actions = statement["Action"].to_string();
+        let resource = statement["Resource"].to_string();
+        if actions.contains("s3:DeleteBucket") || actions.contains("iam:DeleteRole\"") {
+            assert!(
+                resource.contains("pr-*") && !resource.contains("\"*\""),
+                "{statement}"
+            );
+        }
+        if actions.contains("GetSecretValue") || actions.contains("ec2:DeleteVpc") {
+            assert!(
+                statement["Condition"].to_string().contains("pr-*"),
+                "{statement}"
+            );
+        }
+    }
+    assert!(
+        !policy.contains("\"s3:*\"")
+            && !policy.contains("\"iam:*\"")
+            && !policy.contains("PassRole")
+    );
+}
+
+#[test]
+fn what_a_reaper_needs_is_said() {
+    let sound = text("");
+    assert_snapshot!(wrong(&sound.replace("alerts: {email: ops@example.com, dashboard: false}\n", "")), @"");
+    assert_snapshot!(wrong(&sound.replace("stack: tools", "stack: pr-tools")), @"");
+    assert_snapshot!(wrong(&sound.replace("stacks: pr-", "stacks: PR")), @"");
+    assert_snapshot!(wrong(&sound.replace(SHA256, "latest")), @"");
+    assert_snapshot!(wrong(&text("  every: 2m\n")), @"");
+    assert_snapshot!(wrong(&sound.replace("s3://acme-tools/platctl", "https://example.com/platctl")), @"");
+}
