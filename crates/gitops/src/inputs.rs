@@ -209,6 +209,18 @@ pub enum Work {
     },
 }
 
+impl Work {
+    /// Whether the rest of the service waits for its end.
+    pub(crate) const fn before_deploy(&self) -> bool {
+        matches!(
+            self,
+            Self::Job {
+                before_deploy: true
+            }
+        )
+    }
+}
+
 /// How requests are answered.
 #[derive(Clone, Debug)]
 pub struct Web {
