@@ -19,11 +19,12 @@ fn main() -> io::Result<()> {
     // By name: the layer's own name is a digest of all of it, in this order.
     files.sort();
     let mut text = String::from("&[\n");
-    for (name, path) in &files {
+    // Not the whole path: two clones that share a target folder share this file too.
+    for name in &files {
         writeln!(
             text,
-            "    ({name:?}, include_str!({:?})),",
-            path.to_string_lossy()
+            "    ({name:?}, include_str!(concat!(env!(\"CARGO_MANIFEST_DIR\"), {:?}))),",
+            format!("/{FOLDER}/{name}")
         )
         .map_err(io::Error::other)?;
     }
@@ -34,7 +35,7 @@ fn main() -> io::Result<()> {
 }
 
 /// All files of a folder and of those in it, by their names within the layer; without what Python leaves there.
-fn walk(folder: &Path, above: &str, files: &mut Vec<(String, PathBuf)>) -> io::Result<()> {
+fn walk(folder: &Path, above: &str, files: &mut Vec<String>) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         let path = entry.path();
@@ -44,7 +45,7 @@ fn walk(folder: &Path, above: &str, files: &mut Vec<(String, PathBuf)>) -> io::R
                 walk(&path, &format!("{name}/"), files)?;
             }
         } else if name.ends_with(".py") || name.ends_with(".yaml") {
-            files.push((name, path));
+            files.push(name);
         }
     }
     Ok(())
