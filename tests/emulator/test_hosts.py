@@ -118,6 +118,22 @@ def test_a_token_is_for_what_the_app_is_installed_on(aws, github):
     reader.refused("PUT", f"{AT}/contents/a", 403, "not accessible by integration", {"message": "x", "content": ""})
 
 
+def test_workflows_are_another_permission(aws, github):
+    commit(github, begin(github), [blob("a", content="x")])
+    base = HOSTS.repository(NAME).commits[HOSTS.repository(NAME).branches["main"]].tree
+    path = ".github/workflows/check.yml"
+    body = {"base_tree": base, "tree": [blob(path, content="on: push")]}
+    github.refused("POST", f"{AT}/git/trees", 403, "not accessible by integration", body)
+    file = {"message": "x", "content": ""}
+    github.refused("PUT", f"{AT}/contents/{path}", 403, "not accessible by integration", file)
+    app = Client(aws, Authorization=f"Bearer {proof()}")
+    asked = {"contents": "write", "workflows": "write"}
+    app.refused("POST", f"{GITHUB}/app/installations/34/access_tokens", 422, "not granted", {"permissions": asked})
+    HOSTS.github.apps["12"].permissions["workflows"] = "write"
+    allowed = Client(aws, Authorization=f"Bearer {token(aws, permissions=asked)}")
+    allowed("POST", f"{AT}/git/trees", body, 201)
+
+
 def test_who_says_nothing_of_itself_is_refused(aws, github):
     status, _, text = github.raw("GET", AT, **{"User-Agent": ""})
     assert status == 403 and b"User-Agent" in text

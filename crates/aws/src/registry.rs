@@ -170,6 +170,7 @@ macro_rules! with_kinds {
                 role_policy::RolePolicy,
                 service_linked_role::ServiceLinkedRole,
                 service_specific_credential::ServiceSpecificCredential,
+                shared_oidc_provider::SharedOidcProvider,
                 user::User,
                 user_policy::UserPolicy,
             }

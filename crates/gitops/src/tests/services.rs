@@ -233,10 +233,7 @@ fn what_restarts_pods_reads_the_secrets_of_their_namespaces_only() {
         .unwrap();
     let values = (reloader.values)(&group(), &Settings::default());
     assert_eq!(values["reloader"]["watchGlobally"], false);
-    assert_eq!(
-        values["reloader"]["namespaces"],
-        json!(["shop"])
-    );
+    assert_eq!(values["reloader"]["namespaces"], json!(["shop"]));
     let has = |inputs: &Inputs| {
         let chosen = chosen(inputs, &Settings::default()).unwrap();
         chosen.iter().any(|one| one.name == "reloader")

@@ -33,8 +33,8 @@ pub(crate) enum Named {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Elsewhere {
-    /// The ARN of an existing connection of CodeConnections, which is authorized. Pull requests are checked only if
-    /// it is set. Default: a connection is created, which must be authorized once in the console.
+    /// The ARN of an existing connection of CodeConnections, which is authorized. CodeBuild checks pull requests
+    /// only if it is set. Default: a connection is created, which must be authorized once in the console.
     #[serde(default)]
     pub(super) connection: Option<At<String>>,
     /// The host of the repositories: `github`, `gitlab` or `Bitbucket`.
@@ -54,6 +54,23 @@ pub(crate) struct Elsewhere {
     /// `https://gitlab.com`.
     #[serde(default)]
     pub(super) url: Option<At<String>>,
+    /// What checks pull requests: `codebuild` requires `connection`; `actions` writes a workflow of GitHub Actions and
+    /// requires `provider: github` and `credential`; with `none`, they are not checked. Default: `codebuild`.
+    #[serde(default)]
+    pub(super) checks: Option<At<Checks>>,
+}
+
+/// What checks pull requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Checks {
+    /// CodeBuild, which the host calls with a webhook. Requires `connection`.
+    #[default]
+    Codebuild,
+    /// GitHub Actions, with a workflow that platctl writes to the repository of each service. Requires `credential`.
+    Actions,
+    /// Nothing.
+    None,
 }
 
 /// A host whose API platctl speaks.
@@ -92,6 +109,13 @@ impl Elsewhere {
     /// The host, where platctl can do more with it than hand it to a pipeline.
     pub(super) fn host(&self) -> Option<Host> {
         self.found().and_then(|(.., host)| *host)
+    }
+
+    /// What checks pull requests.
+    pub(super) fn checks(&self) -> Checks {
+        self.checks
+            .as_ref()
+            .map_or(Checks::Codebuild, |checks| checks.value)
     }
 
     /// What CodeConnections calls it.

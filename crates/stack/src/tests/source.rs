@@ -129,6 +129,104 @@ fn a_connection_that_nobody_has_authorized_checks_nothing() {
     assert!(project["source"].get("auth").is_none());
 }
 
+const ACTIONS: &str =
+    "{provider: github, owner: acme, credential: shop/github-app, checks: actions}";
+
+/// A role for a repository's pull requests: not for its branches, nor for another repository. Newer repositories have
+/// numbers in what they say of themselves.
+#[test]
+fn github_actions_check_pull_requests_with_a_role_of_their_own() {
+    let nodes = of(&with(ACTIONS));
+    let issuer = find(&nodes, "delivery.actions_issuer");
+    assert_eq!(issuer["url"], "https://token.actions.githubusercontent.com");
+    let role = find(&nodes, "delivery.backend.workflow-role.role");
+    let trust = &role["assume_role_policy_document"]["Statement"][0];
+    assert_eq!(trust["Action"], "sts:AssumeRoleWithWebIdentity");
+    assert!(
+        trust["Principal"]
+            .to_string()
+            .contains("delivery.actions_issuer.arn")
+    );
+    assert_eq!(
+        trust["Condition"],
+        serde_json::json!({
+            "StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"},
+            "StringLike": {"token.actions.githubusercontent.com:sub": [
+                "repo:acme/backend:pull_request", "repo:acme@*/backend@*:pull_request",
+            ]},
+        })
+    );
+    let policy = &find(&nodes, "delivery.backend.workflow-role.policy")["policy_document"];
+    for statement in statements(policy) {
+        let actions = statement["Action"].to_string();
+        assert!(
+            !actions.contains("Put") && !actions.contains("Upload"),
+            "{actions}"
+        );
+    }
+    // Nothing of CodeBuild's checks is left.
+    let left = |node: &&Node| {
+        let address = node.address.as_str();
+        address.contains(".check") || node.kind == "codebuild.Webhook"
+    };
+    assert_eq!(nodes.iter().filter(left).count(), 0);
+}
+
+#[test]
+fn the_workflow_of_pull_requests() {
+    let nodes = of(&with(ACTIONS));
+    let files = find(&nodes, "delivery.backend.workflow");
+    assert_eq!(files["repository"], "acme/backend");
+    assert_eq!(files["credential"], "shop/github-app");
+    // Production is deployed with an approval: most pull requests are for the other branch.
+    assert_eq!(files["branch_name"], "develop");
+    let parts = &files["files"][".github/workflows/platctl-pull-request.yml"]["$join"];
+    let text: String = parts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part.as_str().unwrap_or("arn:aws:iam::1:role/r").to_owned())
+        .collect();
+    let workflow: Value = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(
+        workflow["on"]["pull_request"]["branches"],
+        serde_json::json!(["prod", "develop"])
+    );
+    assert_eq!(
+        workflow["permissions"],
+        serde_json::json!({"contents": "read", "id-token": "write"})
+    );
+    let steps = workflow["jobs"]["check"]["steps"].as_array().unwrap();
+    assert_eq!(steps[1]["with"]["role-to-assume"], "arn:aws:iam::1:role/r");
+    assert_eq!(steps[1]["with"]["aws-region"], "eu-west-1");
+    // What others wrote is used at a commit, and as CodeBuild does it.
+    for step in &steps[..3] {
+        let (_, commit) = step["uses"].as_str().unwrap().split_once('@').unwrap();
+        assert!(commit.len() == 40, "{commit}");
+    }
+    assert!(
+        steps[3]["run"]
+            .as_str()
+            .unwrap()
+            .contains("docker build --target test .")
+    );
+}
+
+#[test]
+fn pull_requests_need_not_be_checked() {
+    let nodes = of(&with(
+        "{provider: github, owner: acme, credential: shop/github-app, checks: none}",
+    ));
+    let checks = |node: &&Node| node.address.as_str().contains("check");
+    assert_eq!(nodes.iter().filter(checks).count(), 0);
+}
+
+#[test]
+fn actions_are_of_githubs_own_server_and_need_a_credential() {
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, checks: actions}"), @"");
+    assert_snapshot!(delivery("{provider: github, owner: acme, checks: actions}"), @"");
+}
+
 #[test]
 fn gitlab_takes_a_token() {
     let nodes = of(&with(
