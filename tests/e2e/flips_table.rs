@@ -78,6 +78,7 @@ pub(crate) const EXCUSED: &[(&str, &str)] = &[
         "database.backup.restore.point_in_time.time",
         "it says what a new cluster begins as: tests/e2e/platform.rs",
     ),
+    ("delivery.source.access", "as `delivery.source`"),
     ("delivery.source.checks", "as `delivery.source`"),
     ("delivery.source.connection", "as `delivery.source`"),
     ("delivery.source.credential", "as `delivery.source`"),

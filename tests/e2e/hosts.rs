@@ -35,7 +35,14 @@ pub(crate) async fn store(world: &World, secret: &str, content: &Value) {
 
 /// A GitHub App that is installed on the repository: what its secret contains.
 pub(crate) fn app(world: &World, repository: &str) -> Value {
-    let app = json!({"id": 12, "installation": 34, "repositories": [repository]});
+    app_that_may(world, repository, &json!({}))
+}
+
+/// The same for one that may do more than read and write files.
+pub(crate) fn app_that_may(world: &World, repository: &str, permissions: &Value) -> Value {
+    let app = json!({
+        "id": 12, "installation": 34, "repositories": [repository], "permissions": permissions,
+    });
     let made = world.control().hosts(&json!({"app": app})).unwrap();
     json!({"app_id": 12, "installation_id": 34, "private_key": made["private_key"]})
 }

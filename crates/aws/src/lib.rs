@@ -48,6 +48,7 @@ pub mod s3;
 pub mod secretsmanager;
 pub mod sns;
 pub mod sqs;
+mod ssh;
 pub mod ssm;
 pub mod state;
 pub mod tags;

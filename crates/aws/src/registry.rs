@@ -156,6 +156,7 @@ macro_rules! with_kinds {
                 rule::Rule,
             }
             github {
+                deploy_key::DeployKey,
                 files::Files,
             }
             gitlab {

@@ -40,7 +40,7 @@ pub struct Inputs {
     pub backup_bucket: Value,
     /// The ARN of that bucket's key.
     pub backup_key: Value,
-    /// Where the GitOps repository is cloned from, by HTTPS.
+    /// Where the GitOps repository is cloned from.
     pub repository_url: Value,
     /// Whether a GitHub App reads and writes it, and not a user with a password.
     pub by_github_app: bool,

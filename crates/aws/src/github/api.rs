@@ -53,6 +53,14 @@ impl<'a> OnGitHub<'a> {
         }
     }
 
+    /// For whoever administers the repository.
+    pub(super) const fn administer(place: Place<'a>) -> Self {
+        Self {
+            place,
+            may: May::Administer,
+        }
+    }
+
     /// With tokens that may do what these edits need.
     fn for_edits(self, edits: &[Edit]) -> Self {
         let is_workflow = |edit: &Edit| match edit {
@@ -100,6 +108,9 @@ impl<'a> OnGitHub<'a> {
             May::WriteWorkflows => {
                 "install the GitHub App on it with write access to its contents and to workflows"
             }
+            May::Administer => {
+                "install the GitHub App on it with write access to its administration"
+            }
         };
         self.place.no_repository(operation, how)
     }
@@ -134,7 +145,19 @@ impl<'a> OnGitHub<'a> {
         self.ask(operation, (Method::GET, path), JSON, None).await
     }
 
-    async fn send(
+    /// What is there.
+    pub(super) async fn read(&self, operation: &str, path: &str) -> CloudResult<Answer> {
+        accepted(self.place.url, operation, self.get(operation, path).await?)
+    }
+
+    pub(super) async fn remove(&self, operation: &str, path: &str) -> CloudResult<Answer> {
+        let answer = self
+            .ask(operation, (Method::DELETE, path), JSON, None)
+            .await?;
+        accepted(self.place.url, operation, answer)
+    }
+
+    pub(super) async fn send(
         &self,
         operation: &str,
         method: Method,

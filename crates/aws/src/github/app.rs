@@ -31,12 +31,15 @@ pub(super) enum May {
     Write,
     /// Write workflows as well, which is another permission. An App that does not have it gets no token for it.
     WriteWorkflows,
+    /// Add and delete deploy keys.
+    Administer,
 }
 
 impl May {
     fn permissions(self) -> Value {
         match self {
             Self::Write => json!({"contents": "write"}),
+            Self::Administer => json!({"administration": "write"}),
             Self::WriteWorkflows => json!({"contents": "write", "workflows": "write"}),
         }
     }

@@ -318,9 +318,9 @@ mod tests {
         lines.extend(committed());
         let (hosts, asked) = script(lines);
         let cloud = with_hosts(hosts, &app());
-        let keep = Default::default();
+        let keep = std::collections::BTreeSet::new();
         let id = id_of::<Files>(&spec);
-        let place = crate::host::Place::of(&cloud, &id);
+        let place = Place::of(&cloud, &id);
         crate::branch::write(&Files::on(place), &spec.files, &keep, Some(&owner()))
             .await
             .unwrap();

@@ -484,7 +484,7 @@ fn nothing_is_chosen_that_cannot_be() {
     );
 }
 
-/// Of a Secret, Image Updater knows user names and passwords only: an App's key would be of no use to it there.
+/// Of a Secret, Image Updater knows no key of an App: it would be of no use to it there.
 #[test]
 fn image_updater_writes_with_what_the_repository_takes() {
     for (by_github_app, method) in [
@@ -502,6 +502,20 @@ fn image_updater_writes_with_what_the_repository_takes() {
         let objects = (component.objects)(&inputs, &settings("{}"));
         assert_eq!(objects[0]["spec"]["writeBackConfig"]["method"], method);
     }
+}
+
+#[test]
+fn a_deploy_key_is_a_key_for_ssh_to_both() {
+    use crate::bootstrap::{Login, repository_secret, write_secret};
+    let key = json!({"$secret": {"arn": "a", "key": "sshPrivateKey", "version": "1"}});
+    let login = Login::SshKey(key.clone());
+    let read = repository_secret(&inputs(), &login);
+    assert_eq!(read["stringData"]["sshPrivateKey"], key);
+    assert!(read["stringData"].get("password").is_none());
+    let write = write_secret(&login).unwrap();
+    assert_eq!(write["stringData"], json!({"sshPrivateKey": key}));
+    // Argo CD would take it for the repository's own.
+    assert!(write["metadata"].get("labels").is_none());
 }
 
 #[test]

@@ -49,6 +49,7 @@ fn wrong(source: &Elsewhere, declare: &Declare<'_>) -> Vec<Fault> {
         wrong_connection(source, declare),
         wrong_credential(source, declare),
         wrong_checks(source),
+        wrong_access(source),
         wrong_name(&source.owner, "owner", true),
         source
             .repository
@@ -154,6 +155,22 @@ fn wrong_checks(source: &Elsewhere) -> Option<Fault> {
     source.credential.is_none().then(|| {
         let message =
             "`checks: actions` requires `credential`, with which platctl writes the workflow";
+        fault(message)
+            .help("store the key of a GitHub App in Secrets Manager, and add `credential: NAME`")
+    })
+}
+
+/// Argo CD knows the host keys of github.com, and not those of a server of one's own.
+fn wrong_access(source: &Elsewhere) -> Option<Fault> {
+    let access = source.access.as_ref().filter(|_| source.by_keys())?;
+    let fault = |message: &str| Fault::new(message).at(access.span, "in `source`");
+    if source.host() != Some(Host::GitHub) || source.own_server() {
+        let message = "`access: deploy_key` requires repositories on github.com";
+        return Some(fault(message).help("remove `access`"));
+    }
+    source.credential.is_none().then(|| {
+        let message =
+            "`access: deploy_key` requires `credential`, with which platctl creates the keys";
         fault(message)
             .help("store the key of a GitHub App in Secrets Manager, and add `credential: NAME`")
     })

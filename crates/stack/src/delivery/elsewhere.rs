@@ -58,6 +58,10 @@ pub(crate) struct Elsewhere {
     /// requires `provider: github` and `credential`; with `none`, they are not checked. Default: `codebuild`.
     #[serde(default)]
     pub(super) checks: Option<At<Checks>>,
+    /// How Argo CD and Image Updater read and write the GitOps repository: `app` uses `credential`; `deploy_key` creates
+    /// a deploy key for each of them, for this repository only, and requires `provider: github`. Default: `app`.
+    #[serde(default)]
+    pub(super) access: Option<At<Access>>,
 }
 
 /// What checks pull requests.
@@ -71,6 +75,16 @@ pub(crate) enum Checks {
     Actions,
     /// Nothing.
     None,
+}
+
+/// How the cluster reads and writes the GitOps repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Access {
+    /// With the GitHub App in `credential`, or its access token.
+    App,
+    /// With deploy keys, which platctl creates.
+    DeployKey,
 }
 
 /// A host whose API platctl speaks.
@@ -116,6 +130,12 @@ impl Elsewhere {
         self.checks
             .as_ref()
             .map_or(Checks::Codebuild, |checks| checks.value)
+    }
+
+    /// Whether the cluster gets into the GitOps repository by deploy keys.
+    pub(super) fn by_keys(&self) -> bool {
+        let access = self.access.as_ref();
+        access.is_some_and(|access| access.value == Access::DeployKey)
     }
 
     /// What CodeConnections calls it.

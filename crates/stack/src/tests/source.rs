@@ -227,6 +227,50 @@ fn actions_are_of_githubs_own_server_and_need_a_credential() {
     assert_snapshot!(delivery("{provider: github, owner: acme, checks: actions}"), @"");
 }
 
+/// The key of the App may do more than the cluster needs. Who gets at a Secret of the cluster has a key for one
+/// repository, and Argo CD's can only read.
+#[test]
+fn deploy_keys_keep_the_app_out_of_the_cluster() {
+    let nodes = of(&with(
+        "{provider: github, owner: acme, credential: shop/github-app, access: deploy_key}",
+    ));
+    let objects = &find(&nodes, "gitops.argo_cd")["objects"];
+    let text = objects.to_string();
+    assert!(!text.contains("githubApp") && !text.contains("shop/github-app"));
+    assert!(text.contains("git@github.com:acme/shop-gitops.git"));
+    for (address, title, read_only) in [
+        ("gitops.git.key", "shop Argo CD", true),
+        ("gitops.git_write.key", "shop Image Updater", false),
+    ] {
+        let key = find(&nodes, address);
+        assert_eq!(key["repository"], "acme/shop-gitops");
+        assert_eq!(
+            (&key["title"], &key["read_only"]),
+            (&title.into(), &read_only.into())
+        );
+        assert!(text.contains(&format!("{address}.version")), "{text}");
+    }
+    // What applies them reads their secrets, and not the App's.
+    let policy = find(&nodes, "gitops.runner.policy")["policy_document"].to_string();
+    assert!(policy.contains("gitops.git_write.secret.arn") && !policy.contains("shop/github-app"));
+    // Files are written with the App all the same.
+    assert_eq!(
+        find(&nodes, "gitops.files")["credential"],
+        "shop/github-app"
+    );
+    let root = find(&nodes, "gitops.root").to_string();
+    assert!(
+        root.contains("git@github.com:acme/shop-gitops.git"),
+        "{root}"
+    );
+}
+
+#[test]
+fn deploy_keys_are_of_githubs_own_server() {
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, access: deploy_key}"), @"");
+    assert_snapshot!(delivery("{provider: github, owner: acme, access: deploy_key}"), @"");
+}
+
 #[test]
 fn gitlab_takes_a_token() {
     let nodes = of(&with(

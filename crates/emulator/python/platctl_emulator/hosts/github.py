@@ -51,12 +51,58 @@ def empty() -> Refused:
     return Refused(409, "Git Repository is empty.", documentation_url=DOCS)
 
 
+class Keys:
+    """The deploy keys of all repositories. A key is good for one of them."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, list[dict[str, Any]]] = {}
+
+    def answer(self, request: Request, name: str, path: list[str]) -> Answer:
+        """What is asked of the keys of a repository."""
+        keys = self.all.setdefault(name, [])
+        if not path and request.method == "POST":
+            return self._add(keys, request.json())
+        if not path:
+            size, page = (int(request.query.get(key, usual)) for key, usual in (("per_page", 30), ("page", 1)))
+            return answer(200, keys[(page - 1) * size : page * size])
+        found = [key for key in keys if str(key["id"]) == path[0]]
+        if not found:
+            raise missing()
+        if request.method == "DELETE":
+            keys.remove(found[0])
+            return answer(204, {})
+        return answer(200, found[0])
+
+    def _add(self, keys: list[dict[str, Any]], body: dict[str, Any]) -> Answer:
+        kind, _, blob = str(body.get("key", "")).partition(" ")
+        try:
+            data = base64.b64decode(blob.split(" ")[0], validate=True)
+        except binascii.Error:
+            data = b""
+        if kind not in ("ssh-ed25519", "ssh-rsa") or not data.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
+            raise self._invalid("key is invalid. You must supply a key in OpenSSH public key format")
+        text = f"{kind} {blob.split(' ')[0]}"
+        if any(key["key"] == text for others in self.all.values() for key in others):
+            raise self._invalid("key is already in use")
+        number = 1 + max((key["id"] for others in self.all.values() for key in others), default=0)
+        made = {"id": number, "key": text, "title": body.get("title", ""), "verified": True}
+        made["read_only"] = bool(body.get("read_only", False))
+        keys.append(made)
+        return answer(201, made)
+
+    @staticmethod
+    def _invalid(message: str) -> Refused:
+        error = {"resource": "PublicKey", "code": "custom", "field": "key", "message": message}
+        return Refused(422, "Validation Failed", errors=[error], documentation_url=DOCS)
+
+
 class GitHub:
     """All that this AWS knows of GitHub."""
 
     def __init__(self) -> None:
         self.apps: dict[str, App] = {}
         self.repositories: dict[str, Repository] = {}
+        self.keys = Keys()
         self.remaining = 5000
         self._tokens: dict[str, tuple[float, list[str], dict[str, str]]] = {}
 
@@ -88,6 +134,10 @@ class GitHub:
         name = f"{path[1]}/{path[2]}"
         may = self._admitted(request, name)
         not_accessible = Refused(403, "Resource not accessible by integration", documentation_url=DOCS)
+        if path[3:4] == ["keys"]:
+            if may.get("administration") != "write":
+                raise not_accessible
+            return self.keys.answer(request, name, path[4:])
         if request.method != "GET" and may.get("contents") != "write":
             raise not_accessible
         if changes_workflows(request, path[3:]) and may.get("workflows") != "write":
