@@ -276,7 +276,9 @@ mod tests {
     use crate::web::tests::{Line, script};
 
     const TOKEN: &str = "POST https://api.github.com/app/installations/34/access_tokens";
-    const KEYS: &str = "https://api.github.com/repos/acme/example-gitops/keys";
+    const CREATE: &str = "POST https://api.github.com/repos/acme/example-gitops/keys";
+    const LIST: &str =
+        "GET https://api.github.com/repos/acme/example-gitops/keys?per_page=100&page=1";
 
     fn token() -> Line {
         (TOKEN, 201, json!({"token": "ghs_1"}))
@@ -303,8 +305,7 @@ mod tests {
                 .version_id("v1")
                 .build()
         });
-        let post: &'static str = Box::leak(format!("POST {KEYS}").into_boxed_str());
-        let (hosts, asked) = script(vec![token(), (post, 201, json!({"id": 7}))]);
+        let (hosts, asked) = script(vec![token(), (CREATE, 201, json!({"id": 7}))]);
         let cloud = Cloud {
             secretsmanager: mock_client!(
                 aws_sdk_secretsmanager,
@@ -338,8 +339,6 @@ mod tests {
     async fn a_key_of_somebody_else_is_not_ours_because_of_its_title() {
         let (theirs, ours) = ("ssh-ed25519 AAAA", "ssh-ed25519 BBBB");
         let listed = |id: u64, key: &str| json!({"id": id, "key": key, "title": "Argo CD", "read_only": true});
-        let page: &'static str =
-            Box::leak(format!("GET {KEYS}?per_page=100&page=1").into_boxed_str());
         for (stage, found) in [("AWSCURRENT", Some("8")), ("AWSPREVIOUS", None)] {
             let describe =
                 mock!(aws_sdk_secretsmanager::Client::describe_secret).then_output(move || {
@@ -353,7 +352,7 @@ mod tests {
                     .build()
             });
             let keys = json!([listed(7, theirs), listed(8, ours)]);
-            let (hosts, _) = script(vec![token(), (page, 200, keys)]);
+            let (hosts, _) = script(vec![token(), (LIST, 200, keys)]);
             let cloud = Cloud {
                 secretsmanager: mock_client!(
                     aws_sdk_secretsmanager,

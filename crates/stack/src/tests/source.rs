@@ -187,11 +187,11 @@ fn the_workflow_of_pull_requests() {
         .iter()
         .map(|part| part.as_str().unwrap_or("arn:aws:iam::1:role/r").to_owned())
         .collect();
-    let workflow: Value = serde_yaml::from_str(&text).unwrap();
-    assert_eq!(
-        workflow["on"]["pull_request"]["branches"],
-        serde_json::json!(["prod", "develop"])
+    assert!(
+        text.contains("on:\n  pull_request:\n    branches: [prod, develop]\n"),
+        "{text}"
     );
+    let workflow: Value = serde_yaml::from_str(&text).unwrap();
     assert_eq!(
         workflow["permissions"],
         serde_json::json!({"contents": "read", "id-token": "write"})
