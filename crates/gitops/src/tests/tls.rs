@@ -4,17 +4,9 @@ use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
+use super::charts::texts;
 use super::{documents, documents_of, everything, inputs, settings};
 use crate::{Inputs, Secret, Source, chosen};
-
-fn texts(value: &Value, each: &mut impl FnMut(&str)) {
-    match value {
-        Value::String(text) => each(text),
-        Value::Array(items) => items.iter().for_each(|below| texts(below, each)),
-        Value::Object(map) => map.values().for_each(|below| texts(below, each)),
-        _ => {}
-    }
-}
 
 fn find<'a>(
     documents: &'a [(String, Value)],
