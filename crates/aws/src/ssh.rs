@@ -47,7 +47,7 @@ pub(crate) fn ed25519(comment: &str) -> Option<Pair> {
     put(&mut secret, &[&seed, public].concat());
     put(&mut secret, comment.as_bytes());
     for number in 1..=u8::MAX {
-        if secret.len() % BLOCK == 0 {
+        if secret.len().is_multiple_of(BLOCK) {
             break;
         }
         secret.push(number);
@@ -120,7 +120,7 @@ mod tests {
             format!("ssh-ed25519 {}", STANDARD.encode(blob))
         );
         let mut secret = take(&mut rest);
-        assert!(rest.is_empty() && secret.len() % BLOCK == 0);
+        assert!(rest.is_empty() && secret.len().is_multiple_of(BLOCK));
         assert_eq!(secret[..4], secret[4..8]);
         secret = &secret[8..];
         assert_eq!(take(&mut secret), b"ssh-ed25519");

@@ -264,7 +264,7 @@ fn deploy_key(
 ) -> Checked<(bootstrap::Login, Value)> {
     let below = |name: &str| format!("{}.{name}", access.address());
     let (_, name, purpose) = access.names();
-    let secret = self::secret(&below("secret"), (name, purpose), way, declare)?;
+    let secret = secret(&below("secret"), (name, purpose), way, declare)?;
     let spec = deploy_key::Spec::<Declared> {
         repository: remote.name.clone(),
         title: format!("{} {}", declare.stack(), access.who()),
