@@ -1,9 +1,9 @@
 //! Killed anywhere, over the whole platform: the next run, without any flag, ends where an undisturbed one does.
 //!
-//! By default, the first call of every fourth operation, once it has happened, and a seeded sample of all instants. What
+//! By default, the first call of every sixth operation, once it has happened, and a seeded sample of all instants. What
 //! the change creates and deletes is left to the two other scenarios there; of what it updates, it takes operations
 //! that these leave out. `PLATCTL_TEST_POINTS=all` takes every instant, a number that many for each scenario beside the
-//! first call of each operation; `PLATCTL_TEST_SEED` draws others: four seeds in a row take all operations.
+//! first call of each operation; `PLATCTL_TEST_SEED` draws others: six seeds in a row take all operations.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,7 +14,10 @@ use crate::alike;
 use crate::world::World;
 
 /// How many instants of each scenario are tried when nothing is said, beside one for each operation.
-const SAMPLE: usize = 10;
+const SAMPLE: usize = 6;
+
+/// Of how many operations one is the first to be killed at by default.
+const SHARE: usize = 6;
 
 /// By how many calls one undisturbed run may differ from another: two that wait for the same thing may ask twice.
 const MARGIN: usize = 12;
@@ -29,8 +32,8 @@ pub(crate) struct Scenario {
     /// Operations whose first call another scenario is killed at already, by the beginning of their names. A sample of
     /// all calls is taken from them too.
     tried: &'static [&'static str],
-    /// Which fourth of the other operations it is killed at by default.
-    fourth: usize,
+    /// Which of each `SHARE` other operations it is killed at by default.
+    turn: usize,
 }
 
 pub(crate) const APPLY: Scenario = Scenario {
@@ -38,7 +41,7 @@ pub(crate) const APPLY: Scenario = Scenario {
     before: &[],
     run: "apply prod.yaml --yes",
     tried: &[],
-    fourth: 0,
+    turn: 0,
 };
 
 /// What the changed file changes: an endpoint, a node group and a service of other names, so that all of them is made
@@ -64,7 +67,7 @@ pub(crate) const UPDATE: Scenario = Scenario {
     run: "apply changed.yaml --yes --allow-data-loss all",
     // What is created is tried by the apply, what is deleted by the destroy.
     tried: &["Create", "Delete"],
-    fourth: 1,
+    turn: 1,
 };
 
 pub(crate) const DESTROY: Scenario = Scenario {
@@ -72,7 +75,7 @@ pub(crate) const DESTROY: Scenario = Scenario {
     before: &["apply prod.yaml --yes"],
     run: "destroy prod --yes --allow-data-loss all",
     tried: &[],
-    fourth: 2,
+    turn: 2,
 };
 
 type Counts = BTreeMap<String, usize>;
@@ -189,7 +192,7 @@ impl Scenario {
         let number =
             operation.bytes().map(usize::from).sum::<usize>() + setting("PLATCTL_TEST_SEED", 1);
         self.tried.iter().any(|start| verb.starts_with(start))
-            || std::env::var_os("PLATCTL_TEST_POINTS").is_none() && number % 4 != self.fourth
+            || std::env::var_os("PLATCTL_TEST_POINTS").is_none() && number % SHARE != self.turn
     }
 
     pub(crate) fn is_as(&self, world: &World, undisturbed: &Undisturbed, whence: &str) {

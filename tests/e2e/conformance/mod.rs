@@ -105,6 +105,7 @@ impl Trial<'_> {
         for (path, value) in &self.sample.variations {
             self.change(&example, path, value);
         }
+        self.in_order();
         self.adoption(&example);
         self.destruction();
     }
@@ -221,7 +222,6 @@ impl Trial<'_> {
             );
         }
         self.apply();
-        self.in_order();
     }
 
     /// Without any state, everything is found again and nothing is made twice.

@@ -34,10 +34,12 @@ class Server(wsgi.Server):
 
     # cheroot's own.
     _connections: Any
+    keep_alive_conn_limit: Any
 
     def __init__(self, app: Any, listening: Any = None) -> None:
         super().__init__(("127.0.0.1", 0), app, numthreads=THREADS, request_queue_size=1024, timeout=60)
-        self.gateway, self.keep_alive_conn_limit = Gateway, 1024
+        # No limit: connections are not counted, which would need the selector's lock for every answer.
+        self.gateway, self.keep_alive_conn_limit = Gateway, None
         self._listening = listening
 
     def bind(self, family: Any, type: Any, proto: Any = 0) -> Any:

@@ -175,10 +175,14 @@ def routed(service: str, request: Any) -> Any:
     return ""
 
 
+@cache
+def patterns(service: str) -> dict[str, Any]:
+    """The pattern of each operation's path."""
+    return {name: pattern for _, pattern, _, name in routes(service)}
+
+
 def path_params(service: str, operation: Any, path: str) -> dict[str, Any]:
     """The parts of a path that are parameters."""
-    for _, pattern, _, name in routes(service):
-        match = name == operation and pattern.match(path)
-        if match:
-            return {key: unquote(value) for key, value in match.groupdict().items()}
-    return {}
+    pattern = patterns(service).get(operation)
+    match = pattern and pattern.match(path)
+    return {key: unquote(value) for key, value in match.groupdict().items()} if match else {}

@@ -4,6 +4,7 @@ does, or once."""
 from __future__ import annotations
 
 import copy
+import random
 import uuid
 from collections.abc import Callable
 from functools import cache, lru_cache
@@ -15,10 +16,12 @@ from moto.core.errors import ErrorLookupFactory
 from moto.ec2.models import EC2Backend
 from moto.iam.models import AWSManagedPolicy, IAMBackend
 from moto.kms import models as kms
+from werkzeug import urls
 
 from .wrap import around
 
 LOAD_IMAGES = EC2Backend._load_amis
+NUMBERS = random.Random()
 
 
 def apply(_profile: Any) -> None:
@@ -34,6 +37,8 @@ def apply(_profile: Any) -> None:
     ErrorLookupFactory._create_error_lut = staticmethod(lru_cache(maxsize=None)(ErrorLookupFactory._create_error_lut))
     utils.service_name_from_moto_package_name = lambda name: service_names().get(name, name)
     one_key_for_certificates()
+    # The host of every request, decoded several times for each.
+    urls._decode_idna = lru_cache(maxsize=1024)(urls._decode_idna)
 
 
 @cache
@@ -71,7 +76,8 @@ def key_of(make: Any) -> Callable[..., Any]:
 
 def request_id(headers: Any = None) -> Any:
     """An answer's id."""
-    number = str(uuid.uuid4())
+    # Without the operating system's random numbers: asking for them gives another thread the interpreter.
+    number = str(uuid.UUID(int=NUMBERS.getrandbits(128), version=4))
     if isinstance(headers, dict):
         headers["x-amzn-requestid"] = number
     return number
@@ -80,6 +86,13 @@ def request_id(headers: Any = None) -> Any:
 def one_key_for_certificates() -> None:
     """A pair of keys takes as long as fifty requests; whose certificate it is nobody checks here."""
     make = lru_cache(maxsize=None)(acm.cryptography.hazmat.primitives.asymmetric.rsa.generate_private_key)
+    checked: dict[bytes, Any] = {}
+
+    @around(acm.CertBundle, "validate_pk")
+    def validate(old: Callable[..., Any], bundle: Any) -> Any:
+        if bundle.key not in checked:
+            checked[bundle.key] = old(bundle)
+        return checked[bundle.key]
 
     @around(acm.CertBundle, "generate_cert")
     def generate(old: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
