@@ -35,7 +35,14 @@ pub(crate) async fn store(world: &World, secret: &str, content: &Value) {
 
 /// A GitHub App that is installed on the repository: what its secret contains.
 pub(crate) fn app(world: &World, repository: &str) -> Value {
-    let app = json!({"id": 12, "installation": 34, "repositories": [repository]});
+    app_that_may(world, repository, &json!({}))
+}
+
+/// The same for one that may do more than read and write files.
+pub(crate) fn app_that_may(world: &World, repository: &str, permissions: &Value) -> Value {
+    let app = json!({
+        "id": 12, "installation": 34, "repositories": [repository], "permissions": permissions,
+    });
     let made = world.control().hosts(&json!({"app": app})).unwrap();
     json!({"app_id": 12, "installation_id": 34, "private_key": made["private_key"]})
 }
@@ -119,4 +126,63 @@ async fn a_platform_lives_on_github() {
         .platctl("destroy prod --yes --allow-data-loss all")
         .expect(0);
     assert_eq!(files(&world), json!({path: "# ours now\n"}));
+}
+
+const ACTIONS: &str = "
+stack: code
+region: eu-west-1
+delivery:
+  source:
+    provider: github
+    owner: acme
+    credential: prod/repository
+    connection: arn:aws:codeconnections:eu-west-1:123456789012:connection/11111111-2222-3333-4444-555555555555
+    checks: actions
+  environments: {main: auto}
+services:
+  backend: {port: 8080}
+";
+
+/// Who signs the tokens of workflows is known to an account once: what others have of it stays, whatever comes and goes.
+#[tokio::test]
+async fn github_actions_check_pull_requests() {
+    let world = World::new();
+    world.file("code.yaml", ACTIONS);
+    let made = world
+        .iam()
+        .create_open_id_connect_provider()
+        .url("https://token.actions.githubusercontent.com")
+        .client_id_list("others")
+        .send()
+        .await
+        .unwrap();
+    let provider = made.open_id_connect_provider_arn().unwrap();
+    let may = json!({"workflows": "write"});
+    store(&world, SECRET, &app_that_may(&world, "acme/backend", &may)).await;
+    world.platctl("apply code.yaml --yes").expect(0);
+    world
+        .platctl("plan code.yaml --detailed-exitcode")
+        .expect(0);
+
+    let there = || world.control().repository("acme/backend").unwrap()["files"].clone();
+    let path = ".github/workflows/platctl-pull-request.yml";
+    let files = there();
+    let workflow = files[path].as_str().unwrap();
+    assert!(
+        workflow.contains("role-to-assume: arn:aws:iam::"),
+        "{workflow}"
+    );
+
+    world
+        .platctl("destroy code --yes --allow-data-loss all")
+        .expect(0);
+    assert!(there().get(path).is_none());
+    let found = world
+        .iam()
+        .get_open_id_connect_provider()
+        .open_id_connect_provider_arn(provider)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(found.client_id_list(), ["others", "sts.amazonaws.com"]);
 }

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from platctl_emulator.guard import GUARD
 from platctl_emulator.hosts import HOSTS
@@ -116,6 +116,42 @@ def test_a_token_is_for_what_the_app_is_installed_on(aws, github):
     github.refused("GET", f"{GITHUB}/repos/acme/other", 404, "Not Found")
     reader = Client(aws, Authorization=f"Bearer {token(aws, permissions={'contents': 'read'})}")
     reader.refused("PUT", f"{AT}/contents/a", 403, "not accessible by integration", {"message": "x", "content": ""})
+
+
+def test_workflows_are_another_permission(aws, github):
+    commit(github, begin(github), [blob("a", content="x")])
+    base = HOSTS.repository(NAME).commits[HOSTS.repository(NAME).branches["main"]].tree
+    path = ".github/workflows/check.yml"
+    body = {"base_tree": base, "tree": [blob(path, content="on: push")]}
+    github.refused("POST", f"{AT}/git/trees", 403, "not accessible by integration", body)
+    file = {"message": "x", "content": ""}
+    github.refused("PUT", f"{AT}/contents/{path}", 403, "not accessible by integration", file)
+    app = Client(aws, Authorization=f"Bearer {proof()}")
+    asked = {"contents": "write", "workflows": "write"}
+    app.refused("POST", f"{GITHUB}/app/installations/34/access_tokens", 422, "not granted", {"permissions": asked})
+    HOSTS.github.apps["12"].permissions["workflows"] = "write"
+    allowed = Client(aws, Authorization=f"Bearer {token(aws, permissions=asked)}")
+    allowed("POST", f"{AT}/git/trees", body, 201)
+
+
+def test_deploy_keys(aws, github):
+    github.refused("GET", f"{AT}/keys", 403, "not accessible by integration")
+    HOSTS.github.apps["12"].permissions["administration"] = "write"
+    admin = Client(aws, Authorization=f"Bearer {token(aws, permissions={'administration': 'write'})}")
+    assert admin("GET", f"{AT}/keys?per_page=100&page=1") == []
+    key = ed25519.Ed25519PrivateKey.generate().public_key()
+    text = key.public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH).decode()
+    made = admin("POST", f"{AT}/keys", {"title": "one", "key": f"{text} me@host", "read_only": True}, 201)
+    assert (made["key"], made["read_only"]) == (text, True)
+    assert admin("GET", f"{AT}/keys") == [made]
+    assert admin("GET", f"{AT}/keys?per_page=1&page=2") == []
+    again = admin("POST", f"{AT}/keys", {"title": "two", "key": text}, 422)
+    assert again["errors"][0]["message"] == "key is already in use"
+    wrong = admin("POST", f"{AT}/keys", {"title": "two", "key": "ssh-ed25519 AAAA"}, 422)
+    assert "key is invalid" in wrong["errors"][0]["message"]
+    status, _, _ = admin.raw("DELETE", f"{AT}/keys/{made['id']}")
+    assert status == 204 and admin("GET", f"{AT}/keys") == []
+    admin.refused("DELETE", f"{AT}/keys/{made['id']}", 404, "Not Found")
 
 
 def test_who_says_nothing_of_itself_is_refused(aws, github):

@@ -51,6 +51,7 @@ pub mod secretsmanager;
 mod size;
 pub mod sns;
 pub mod sqs;
+mod ssh;
 pub mod ssm;
 pub mod state;
 pub mod sweep;

@@ -156,6 +156,7 @@ macro_rules! with_kinds {
                 rule::Rule,
             }
             github {
+                deploy_key::DeployKey,
                 files::Files,
             }
             gitlab {
@@ -170,6 +171,7 @@ macro_rules! with_kinds {
                 role_policy::RolePolicy,
                 service_linked_role::ServiceLinkedRole,
                 service_specific_credential::ServiceSpecificCredential,
+                shared_oidc_provider::SharedOidcProvider,
                 user::User,
                 user_policy::UserPolicy,
             }

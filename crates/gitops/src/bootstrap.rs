@@ -71,6 +71,8 @@ pub enum Login {
         /// Where the API of a server of GitHub Enterprise is.
         api: Option<String>,
     },
+    /// A key for SSH.
+    SshKey(Value),
 }
 
 /// How Argo CD reads the repository.
@@ -105,19 +107,25 @@ pub fn repository_secret(inputs: &Inputs, login: &Login) -> Value {
                 data["githubAppEnterpriseBaseUrl"] = api.as_str().into();
             }
         }
+        Login::SshKey(key) => data["sshPrivateKey"] = key.clone(),
     }
     secret
 }
 
-/// How Image Updater writes to the repository. User name and password come from outside: they are secret.
+/// How Image Updater writes to the repository; none for a GitHub App, which it takes from Argo CD.
 #[must_use]
-pub fn write_secret(user: &Value, password: &Value) -> Value {
-    json!({
+pub fn write_secret(login: &Login) -> Option<Value> {
+    let data = match login {
+        Login::Password { user, password } => json!({"username": user, "password": password}),
+        Login::SshKey(key) => json!({"sshPrivateKey": key}),
+        Login::GitHubApp { .. } => return None,
+    };
+    Some(json!({
         "apiVersion": "v1",
         "kind": "Secret",
         "metadata": {"name": WRITE_SECRET, "namespace": NAMESPACE},
-        "stringData": {"username": user, "password": password},
-    })
+        "stringData": data,
+    }))
 }
 
 /// The root Application, and the projects that it and all others are a part of.

@@ -40,7 +40,7 @@ pub struct Inputs {
     pub backup_bucket: Value,
     /// The ARN of that bucket's key.
     pub backup_key: Value,
-    /// Where the GitOps repository is cloned from, by HTTPS.
+    /// Where the GitOps repository is cloned from.
     pub repository_url: Value,
     /// Whether a GitHub App reads and writes it, and not a user with a password.
     pub by_github_app: bool,
@@ -207,6 +207,18 @@ pub enum Work {
         /// Whether the rest of the service waits for its end.
         before_deploy: bool,
     },
+}
+
+impl Work {
+    /// Whether the rest of the service waits for its end.
+    pub(crate) const fn before_deploy(&self) -> bool {
+        matches!(
+            self,
+            Self::Job {
+                before_deploy: true
+            }
+        )
+    }
 }
 
 /// How requests are answered.

@@ -41,7 +41,11 @@ pub struct Settings {
     /// External Secrets Operator: copies the secrets that services name to the cluster. Default: enabled if a
     /// service has `secrets` or `database: true`.
     pub external_secrets: Option<bool>,
-    /// cert-manager, with Let's Encrypt.
+    /// Reloader: restarts the pods of services when a secret in their environment variables changes. Default:
+    /// enabled if a service has `secrets` or `database: true`.
+    pub reloader: Option<bool>,
+    /// cert-manager, with a certificate authority for the cluster, which Vault requires, and with Let's Encrypt if
+    /// there is a zone.
     pub cert_manager: Option<Switch<CertManager>>,
     /// Vault: secrets for the services.
     pub vault: Option<Switch<Vault>>,
@@ -200,7 +204,8 @@ pub(crate) fn key_of(component: &str) -> &'static str {
         "metrics-server" => "metrics_server",
         "external-dns" => "external_dns",
         "external-secrets" => "external_secrets",
-        "cert-manager" => "cert_manager",
+        "reloader" => "reloader",
+        "cert-manager" | "lets-encrypt" => "cert_manager",
         "vault" => "vault",
         "prometheus" => "prometheus",
         "eck-operator" | "elasticsearch" | "fluent-bit" => "elastic",
@@ -220,6 +225,10 @@ impl Settings {
         if component == argo_cd::NAME || component == "namespaces" {
             return Some(true);
         }
+        // Let's Encrypt has settings, and the certificate authority of the cluster has none.
+        if component == "lets-encrypt" && matches!(self.cert_manager, Some(Switch::On(true))) {
+            return None;
+        }
         match key_of(component) {
             "argo_rollouts" => self.argo_rollouts,
             "image_updater" => self.image_updater,
@@ -228,6 +237,7 @@ impl Settings {
             "metrics_server" => self.metrics_server,
             "external_dns" => self.external_dns,
             "external_secrets" => self.external_secrets,
+            "reloader" => self.reloader,
             "cert_manager" => on(self.cert_manager.as_ref()),
             "vault" => on(self.vault.as_ref()),
             "prometheus" => on(self.prometheus.as_ref()),

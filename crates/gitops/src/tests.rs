@@ -8,6 +8,7 @@ mod room;
 mod rules;
 mod schemas;
 mod services;
+mod tls;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -125,7 +126,7 @@ fn documents_of(inputs: &Inputs, settings: &Settings) -> Vec<(String, Value)> {
 
 fn everything() -> Settings {
     settings(
-        "sonarqube: true\nexternal_secrets: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
+        "sonarqube: true\nexternal_secrets: true\nreloader: true\ncert_manager: {email: ops@example.com}\nprometheus: {alerts: {slack_secret: slack, email: \
          ops@example.com, smtp: 'smtp.example.com:587', smtp_user: me, smtp_secret: smtp, telegram_secret: telegram, telegram_chat: 7}}\n",
     )
 }

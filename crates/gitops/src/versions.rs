@@ -56,6 +56,11 @@ pub(crate) const EXTERNAL_SECRETS: Chart = chart(
     "external-secrets",
     "2.9.0",
 );
+pub(crate) const RELOADER: Chart = chart(
+    "https://stakater.github.io/stakater-charts",
+    "reloader",
+    "2.2.16",
+);
 pub(crate) const CERT_MANAGER: Chart = chart("quay.io/jetstack/charts", "cert-manager", "v1.21.1");
 pub(crate) const VAULT: Chart = chart("https://helm.releases.hashicorp.com", "vault", "0.34.1");
 pub(crate) const PROMETHEUS: Chart = chart(

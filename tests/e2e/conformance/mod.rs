@@ -45,7 +45,11 @@ fn people(world: &World, service: &str) {
     let (secret, content) = match service {
         "github" => (
             "example/github-app",
-            hosts::app(world, "acme/example-gitops"),
+            hosts::app_that_may(
+                world,
+                "acme/example-gitops",
+                &json!({"administration": "write"}),
+            ),
         ),
         "gitlab" => (
             "example/gitlab-token",

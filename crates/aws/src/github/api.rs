@@ -6,7 +6,7 @@ use http::Method;
 use platctl_engine::{Class, CloudError, CloudResult};
 use serde_json::{Value, json};
 
-use super::app::{LIFE, asks_for_token};
+use super::app::{LIFE, May, asks_for_token};
 use crate::branch::{BASE, Branch, Edit};
 use crate::host::{Place, credential, encoded};
 use crate::web::{Answer, Request, accepted, said};
@@ -34,11 +34,46 @@ fn api(url: &str) -> String {
     }
 }
 
+/// Where workflows of GitHub Actions are.
+const WORKFLOWS: &str = ".github/workflows/";
+
 /// A branch on GitHub.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct OnGitHub<'a>(pub(super) Place<'a>);
+pub(crate) struct OnGitHub<'a> {
+    place: Place<'a>,
+    /// What its tokens may do.
+    may: May,
+}
 
-impl OnGitHub<'_> {
+impl<'a> OnGitHub<'a> {
+    pub(super) const fn new(place: Place<'a>) -> Self {
+        Self {
+            place,
+            may: May::Write,
+        }
+    }
+
+    /// For whoever administers the repository.
+    pub(super) const fn administer(place: Place<'a>) -> Self {
+        Self {
+            place,
+            may: May::Administer,
+        }
+    }
+
+    /// With tokens that may do what these edits need.
+    fn for_edits(self, edits: &[Edit]) -> Self {
+        let is_workflow = |edit: &Edit| match edit {
+            Edit::Put(path, _) | Edit::Delete(path) => path.starts_with(WORKFLOWS),
+        };
+        let may = if edits.iter().any(is_workflow) {
+            May::WriteWorkflows
+        } else {
+            self.may
+        };
+        Self { may, ..self }
+    }
+
     /// A token of the App's installation. It is asked for once in a while.
     async fn token(&self) -> CloudResult<String> {
         let operation = "github:CreateInstallationAccessToken";
@@ -48,13 +83,13 @@ impl OnGitHub<'_> {
             repository,
             secret,
             ..
-        } = self.0;
-        let key = format!("{url} {repository} {secret}");
+        } = self.place;
+        let key = format!("{url} {repository} {secret} {:?}", self.may);
         if let Some(token) = cloud.hosts.token(&key) {
             return Ok(token);
         }
         let credential = credential(cloud, secret).await?;
-        let request = asks_for_token(&api(url), repository, &credential)?;
+        let request = asks_for_token(&api(url), repository, &credential, self.may)?;
         let answer = cloud.hosts.ask(operation, request).await?;
         // The installation does not include the repository.
         if matches!(answer.status, 404 | 422) {
@@ -68,8 +103,16 @@ impl OnGitHub<'_> {
     }
 
     fn no_repository(&self, operation: &str) -> CloudError {
-        let how = "install the GitHub App on it with write access to its contents";
-        self.0.no_repository(operation, how)
+        let how = match self.may {
+            May::Write => "install the GitHub App on it with write access to its contents",
+            May::WriteWorkflows => {
+                "install the GitHub App on it with write access to its contents and to workflows"
+            }
+            May::Administer => {
+                "install the GitHub App on it with write access to its administration"
+            }
+        };
+        self.place.no_repository(operation, how)
     }
 
     async fn ask(
@@ -84,7 +127,7 @@ impl OnGitHub<'_> {
             url,
             repository,
             ..
-        } = self.0;
+        } = self.place;
         let mut headers = headers(&self.token().await?);
         if let Some(header) = headers.iter_mut().find(|(name, _)| *name == "accept") {
             header.1 = accept.to_owned();
@@ -102,7 +145,19 @@ impl OnGitHub<'_> {
         self.ask(operation, (Method::GET, path), JSON, None).await
     }
 
-    async fn send(
+    /// What is there.
+    pub(super) async fn read(&self, operation: &str, path: &str) -> CloudResult<Answer> {
+        accepted(self.place.url, operation, self.get(operation, path).await?)
+    }
+
+    pub(super) async fn remove(&self, operation: &str, path: &str) -> CloudResult<Answer> {
+        let answer = self
+            .ask(operation, (Method::DELETE, path), JSON, None)
+            .await?;
+        accepted(self.place.url, operation, answer)
+    }
+
+    pub(super) async fn send(
         &self,
         operation: &str,
         method: Method,
@@ -112,7 +167,7 @@ impl OnGitHub<'_> {
         let answer = self
             .ask(operation, (method, path), JSON, Some(body))
             .await?;
-        accepted(self.0.url, operation, answer)
+        accepted(self.place.url, operation, answer)
     }
 
     /// Where a branch is; none in a repository without it, or without commits.
@@ -124,7 +179,7 @@ impl OnGitHub<'_> {
         if matches!(answer.status, 404 | 409) {
             return Ok(None);
         }
-        accepted(self.0.url, operation, answer)?
+        accepted(self.place.url, operation, answer)?
             .text(operation, "/object/sha")
             .map(Some)
     }
@@ -144,7 +199,7 @@ impl OnGitHub<'_> {
         let answer = self
             .get(operation, &format!("/git/commits/{commit}"))
             .await?;
-        accepted(self.0.url, operation, answer)?.text(operation, "/tree/sha")
+        accepted(self.place.url, operation, answer)?.text(operation, "/tree/sha")
     }
 }
 
@@ -165,20 +220,20 @@ impl Branch for OnGitHub<'_> {
     const AT_ONCE: usize = 1000;
 
     fn place(&self) -> String {
-        self.0.words()
+        self.place.words()
     }
 
     async fn tip(&self) -> CloudResult<Option<String>> {
-        self.at(self.0.branch).await
+        self.at(self.place.branch).await
     }
 
     async fn start(&self, first: &str) -> CloudResult<Option<String>> {
-        let (operation, branch) = ("github:GetRepository", self.0.branch);
+        let (operation, branch) = ("github:GetRepository", self.place.branch);
         let answer = self.get(operation, "").await?;
         if answer.status == 404 {
             return Err(self.no_repository(operation));
         }
-        let answer = accepted(self.0.url, operation, answer)?;
+        let answer = accepted(self.place.url, operation, answer)?;
         let default = answer.text(operation, "/default_branch")?;
         let commit = match self.at(&default).await? {
             Some(commit) => commit,
@@ -200,7 +255,7 @@ impl Branch for OnGitHub<'_> {
         if answer.status == 404 {
             return Ok(None);
         }
-        let answer = accepted(self.0.url, operation, answer)?;
+        let answer = accepted(self.place.url, operation, answer)?;
         Ok(Some(String::from_utf8_lossy(&answer.body).into_owned()))
     }
 
@@ -214,27 +269,26 @@ impl Branch for OnGitHub<'_> {
             let message = "the branch was deleted meanwhile: run again";
             return Err(CloudError::new(Class::Busy, Self::COMMIT, message));
         };
-        let base = self.tree_of(&parent).await?;
+        let on = self.for_edits(edits);
+        let base = on.tree_of(&parent).await?;
         let entries: Vec<Value> = edits.iter().map(entry).collect();
         let body = json!({"base_tree": base, "tree": entries});
         let operation = "github:CreateTree";
-        let answer = self
-            .send(operation, Method::POST, "/git/trees", body)
-            .await?;
+        let answer = on.send(operation, Method::POST, "/git/trees", body).await?;
         let tree = answer.text(operation, "/sha")?;
         // It is there already: an earlier try, whose answer was lost.
         if tree == base {
             return Ok(Some(parent));
         }
         let body = json!({"message": message, "tree": tree, "parents": [parent]});
-        let answer = self
+        let answer = on
             .send(Self::COMMIT, Method::POST, "/git/commits", body)
             .await?;
         let commit = answer.text(Self::COMMIT, "/sha")?;
-        let path = format!("/git/refs/heads/{}", encoded(self.0.branch, false));
+        let path = format!("/git/refs/heads/{}", encoded(self.place.branch, false));
         let body = json!({"sha": commit, "force": false});
         let operation = "github:UpdateReference";
-        self.send(operation, Method::PATCH, &path, body).await?;
+        on.send(operation, Method::PATCH, &path, body).await?;
         Ok(Some(commit))
     }
 }

@@ -24,8 +24,26 @@ const APP: &str = "app_id";
 const INSTALLATION: &str = "installation_id";
 const KEY: &str = "private_key";
 
-/// What the token may do: read and write files, and nothing else that the App may.
-const PERMISSIONS: &str = "contents";
+/// What a token may do, and nothing else that the App may.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum May {
+    /// Read and write files.
+    Write,
+    /// Write workflows as well, which is another permission. An App that does not have it gets no token for it.
+    WriteWorkflows,
+    /// Add and delete deploy keys.
+    Administer,
+}
+
+impl May {
+    fn permissions(self) -> Value {
+        match self {
+            Self::Write => json!({"contents": "write"}),
+            Self::Administer => json!({"administration": "write"}),
+            Self::WriteWorkflows => json!({"contents": "write", "workflows": "write"}),
+        }
+    }
+}
 
 /// The key as GitHub hands it out, or as others write it.
 fn key(credential: &Credential) -> CloudResult<RsaKeyPair> {
@@ -76,6 +94,7 @@ pub(super) fn asks_for_token(
     api: &str,
     repository: &str,
     credential: &Credential,
+    may: May,
 ) -> CloudResult<Request> {
     let installation = credential.field(INSTALLATION)?;
     let name = repository.rsplit('/').next().unwrap_or(repository);
@@ -83,7 +102,7 @@ pub(super) fn asks_for_token(
         method: http::Method::POST,
         url: format!("{api}/app/installations/{installation}/access_tokens"),
         headers: super::api::headers(&proof(credential, SystemTime::now())?),
-        body: Some(json!({"repositories": [name], "permissions": {PERMISSIONS: "write"}})),
+        body: Some(json!({"repositories": [name], "permissions": may.permissions()})),
     })
 }
 
@@ -215,6 +234,7 @@ pub(crate) mod tests {
             "https://api.github.com",
             "acme/prod-gitops",
             &in_secret(&app()),
+            May::Write,
         )
         .unwrap();
         assert_eq!(

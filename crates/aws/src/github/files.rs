@@ -35,7 +35,7 @@ impl Hosted for Files {
     type On<'a> = OnGitHub<'a>;
 
     fn on(place: Place<'_>) -> OnGitHub<'_> {
-        OnGitHub(place)
+        OnGitHub::new(place)
     }
 }
 
@@ -119,6 +119,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::branch::Text;
     use crate::cloud::tests::{changes, claim, owner};
     use crate::github::app::tests::app;
     use crate::host::tests::with_hosts;
@@ -292,6 +293,52 @@ mod tests {
         }
         let error = updated(lines, &spec).await.unwrap_err();
         assert_eq!(error.class, Class::Busy, "{error}");
+    }
+
+    /// Workflows are another permission, for which only a commit of workflows asks: an App need not have it.
+    #[tokio::test]
+    async fn a_workflow_is_committed_with_a_token_that_may() {
+        let spec = Spec {
+            files: [(
+                ".github/workflows/check.yml".to_owned(),
+                Text("on: push".into()),
+            )]
+            .into(),
+            ..Files::example()
+        };
+        let mut lines = vec![
+            token(),
+            at("c1"),
+            base(&owner(), &json!({})),
+            missing(
+                "GET https://api.github.com/repos/acme/example-gitops/contents/.github/workflows/check.yml?ref=c1",
+            ),
+            (TOKEN, 201, json!({"token": "ghs_2"})),
+        ];
+        lines.extend(committed());
+        let (hosts, asked) = script(lines);
+        let cloud = with_hosts(hosts, &app());
+        let keep = std::collections::BTreeSet::new();
+        let id = id_of::<Files>(&spec);
+        let place = Place::of(&cloud, &id);
+        crate::branch::write(&Files::on(place), &spec.files, &keep, Some(&owner()))
+            .await
+            .unwrap();
+        let asked = asked.lock().unwrap();
+        let tokens: Vec<&Value> = asked
+            .iter()
+            .filter(|one| one.line == TOKEN)
+            .map(|one| &one.body["permissions"])
+            .collect();
+        assert_eq!(
+            tokens,
+            [
+                &json!({"contents": "write"}),
+                &json!({"contents": "write", "workflows": "write"})
+            ]
+        );
+        let tree = asked.iter().find(|one| one.line == TREES).unwrap();
+        assert_eq!(tree.authorization, "Bearer ghs_2");
     }
 
     #[tokio::test]

@@ -2,6 +2,7 @@
 
 mod api;
 mod app;
+pub mod deploy_key;
 pub mod files;
 
 pub(crate) use crate::errors::NONE as CODES;

@@ -10,6 +10,7 @@ pub mod role_policy;
 pub mod rotation;
 pub mod service_linked_role;
 pub mod service_specific_credential;
+pub mod shared_oidc_provider;
 mod tags;
 pub mod user;
 pub mod user_policy;

@@ -1,14 +1,13 @@
-//! cert-manager, with Let's Encrypt by DNS.
+//! cert-manager: certificates of the cluster's own authority, and of Let's Encrypt.
 
 use serde_json::{Value, json};
 
-use crate::application::LAST_WAVE;
+use crate::Inputs;
 use crate::component::{
     Component, Door, Exit, Leftover, PLAIN, Pods, Resources, To, Workload, allow, allow_if, join,
-    spread,
+    spread, when_defined,
 };
 use crate::versions::CERT_MANAGER;
-use crate::{Inputs, Settings};
 
 const ACCOUNT: &str = "cert-manager";
 const REPLICAS: u32 = 2;
@@ -22,33 +21,70 @@ fn labels(component: &str) -> Value {
     json!({"app.kubernetes.io/instance": "cert-manager", "app.kubernetes.io/component": component})
 }
 
-fn issuer(name: &str, server: &str, inputs: &Inputs, settings: &Settings) -> Value {
-    let zone = inputs
-        .zone
-        .as_ref()
-        .map(|zone| zone.id.clone())
-        .unwrap_or_default();
-    let mut acme = json!({
-        "server": server,
-        "privateKeySecretRef": {"name": name},
-        "solvers": [{"dns01": {"route53": {"region": inputs.region, "hostedZoneID": zone}}}],
-    });
-    if let Some(email) = settings.email() {
-        acme["email"] = email.into();
-    }
+/// The issuer of certificates for connections within the cluster.
+const CLUSTER_CA: &str = "cluster-ca";
+/// What the certificate of that issuer is signed with: its own key.
+const SELF_SIGNED: &str = "self-signed";
+
+fn issuer(name: &str, spec: &Value) -> Value {
     json!({
         "apiVersion": "cert-manager.io/v1",
         "kind": "ClusterIssuer",
-        "metadata": {"name": name, "annotations": {"argocd.argoproj.io/sync-wave": "1"}},
-        "spec": {"acme": acme},
+        "metadata": {"name": name, "annotations": when_defined()},
+        "spec": spec,
     })
+}
+
+fn signed_by(issuer: &str, namespace: &str, name: &str, mut spec: Value) -> Value {
+    spec["secretName"] = name.into();
+    spec["issuerRef"] =
+        json!({"group": "cert-manager.io", "kind": "ClusterIssuer", "name": issuer});
+    json!({
+        "apiVersion": "cert-manager.io/v1",
+        "kind": "Certificate",
+        "metadata": {"name": name, "namespace": namespace, "annotations": when_defined()},
+        "spec": spec,
+    })
+}
+
+/// A certificate of the cluster's own authority, in a Secret of the same name, with the certificate of the authority
+/// as `ca.crt`.
+pub(crate) fn certificate(namespace: &str, name: &str, mut spec: Value) -> Value {
+    spec["privateKey"] = json!({"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Always"});
+    spec["duration"] = "2160h".into();
+    signed_by(CLUSTER_CA, namespace, name, spec)
+}
+
+/// The cluster's own authority. Its key stays when its certificate is renewed: what was signed before is still trusted
+/// by those who have the new certificate, and the other way round.
+fn authority(inputs: &Inputs) -> Vec<Value> {
+    let root = json!({
+        "isCA": true,
+        // A common name has 64 characters at most.
+        "commonName": CLUSTER_CA,
+        "subject": {"organizations": [inputs.cluster]},
+        "duration": "87600h",
+        "renewBefore": "43800h",
+        "privateKey": {"algorithm": "ECDSA", "size": 256, "rotationPolicy": "Never"},
+    });
+    let mut objects = vec![
+        issuer(SELF_SIGNED, &json!({"selfSigned": {}})),
+        signed_by(SELF_SIGNED, "cert-manager", CLUSTER_CA, root),
+        issuer(CLUSTER_CA, &json!({"ca": {"secretName": CLUSTER_CA}})),
+    ];
+    // They need the chart's definitions, and its webhook.
+    for object in &mut objects {
+        object["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] = "1".into();
+    }
+    objects
 }
 
 pub(crate) const COMPONENT: Component = Component {
     name: "cert-manager",
-    purpose: "Certificates from Let's Encrypt for workloads in the cluster",
+    purpose: "Certificates for workloads in the cluster, and the certificate authority of the cluster",
     namespace: "cert-manager",
-    wave: LAST_WAVE,
+    // Vault, which comes after it, does not start without a certificate.
+    wave: -2,
     chart: Some(CERT_MANAGER),
     doors: |_| {
         // The API server asks the webhook.
@@ -93,31 +129,14 @@ pub(crate) const COMPONENT: Component = Component {
             "startupapicheck": {"resources": CHECK.json()},
         })
     },
-    objects: |inputs, settings| {
-        vec![
-            issuer(
-                "letsencrypt-staging",
-                "https://acme-staging-v02.api.letsencrypt.org/directory",
-                inputs,
-                settings,
-            ),
-            issuer(
-                "letsencrypt",
-                "https://acme-v02.api.letsencrypt.org/directory",
-                inputs,
-                settings,
-            ),
-        ]
-    },
+    objects: |inputs, _| authority(inputs),
     workloads: |inputs| {
-        let zone = inputs
-            .zone
-            .as_ref()
-            .map(|zone| zone.id.clone())
-            .unwrap_or_default();
+        let Some(zone) = &inputs.zone else {
+            return Vec::new();
+        };
         let zone = join([
             format!("arn:{}:route53:::hostedzone/", inputs.partition).into(),
-            zone,
+            zone.id.clone(),
         ]);
         let text_only = json!({"ForAllValues:StringEquals": {"route53:ChangeResourceRecordSetsRecordTypes": ["TXT"]}});
         vec![Workload {
@@ -138,11 +157,11 @@ pub(crate) const COMPONENT: Component = Component {
             ],
         }]
     },
-    missing: |inputs, _| {
-        inputs
-            .zone
-            .is_none()
-            .then_some("requires a DNS zone: `edge:` with a domain")
+    missing: |inputs, settings| {
+        // Who asks for it gets it.
+        let wanted = settings.wish("cert-manager") == Some(true);
+        let used = inputs.zone.is_some() || settings.wish("vault") != Some(false);
+        (!used && !wanted).then_some("nothing needs a certificate")
     },
     leftovers: &[Leftover {
         what: "DNS records for ACME challenges",

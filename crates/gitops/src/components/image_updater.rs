@@ -18,8 +18,8 @@ fn registry(inputs: &Inputs) -> String {
     format!("{}.dkr.{}", inputs.account, inputs.endpoint("ecr"))
 }
 
-/// With which credential it writes. Of a Secret that it reads itself, it knows user names and passwords only; what
-/// belongs to a GitHub App it gets as Argo CD has it.
+/// With which credential it writes. Of a Secret that it reads itself, it knows user names with passwords and keys for
+/// SSH only; what belongs to a GitHub App it gets as Argo CD has it.
 fn write_back(inputs: &Inputs) -> String {
     if inputs.by_github_app {
         "git:repocreds".to_owned()

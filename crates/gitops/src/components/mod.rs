@@ -4,7 +4,7 @@ pub(crate) mod argo_cd;
 mod argo_cd_backup;
 mod argo_rollouts;
 mod auto_mode;
-mod cert_manager;
+pub(crate) mod cert_manager;
 mod cluster_autoscaler;
 mod eck_operator;
 mod elasticsearch;
@@ -14,12 +14,14 @@ mod fluent_bit;
 mod image_updater;
 mod jaeger;
 mod karpenter;
+mod lets_encrypt;
 mod load_balancer_controller;
 mod metrics_server;
 pub(crate) mod namespaces;
 mod node_pools;
 mod opentelemetry;
 mod prometheus;
+pub(crate) mod reloader;
 mod sonarqube;
 mod storage;
 pub(crate) mod vault;
@@ -44,12 +46,14 @@ pub const fn all() -> &'static [Component] {
         image_updater::COMPONENT,
         jaeger::COMPONENT,
         karpenter::COMPONENT,
+        lets_encrypt::COMPONENT,
         load_balancer_controller::COMPONENT,
         metrics_server::COMPONENT,
         namespaces::COMPONENT,
         node_pools::COMPONENT,
         opentelemetry::COMPONENT,
         prometheus::COMPONENT,
+        reloader::COMPONENT,
         sonarqube::COMPONENT,
         storage::COMPONENT,
         vault::COMPONENT,

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::component::{Exit, PodSecurity, Pods, Resources, To};
 use crate::components::{namespaces, vault};
-use crate::{Component, Inputs, Service, Work};
+use crate::{Component, Inputs, Service};
 
 pub use pod::{DEFAULT_RESOURCES, SHUTDOWN_SECONDS, STARTUP_SECONDS, deregistration_seconds};
 
@@ -19,6 +19,7 @@ pub use pod::{DEFAULT_RESOURCES, SHUTDOWN_SECONDS, STARTUP_SECONDS, deregistrati
 pub(crate) struct Around {
     vault: bool,
     prometheus: bool,
+    reloader: bool,
     tracing: bool,
 }
 
@@ -28,6 +29,7 @@ impl Around {
         Self {
             vault: has("vault"),
             prometheus: has("prometheus"),
+            reloader: has("reloader"),
             tracing: has("opentelemetry-collector"),
         }
     }
@@ -66,6 +68,9 @@ pub(crate) fn objects(
     if around.prometheus && service.web().is_some() {
         files.push(("monitoring.yaml", traffic::monitoring(service)));
     }
+    if around.vault {
+        files.push(("vault.yaml", vec![trust(made)]));
+    }
     let targets = traffic::targets(service, inputs);
     let secrets = secrets::objects(service, inputs);
     files.extend([("targets.yaml", targets), ("secrets.yaml", secrets)]);
@@ -84,17 +89,22 @@ pub(crate) fn objects(
     own.chain(parts).collect()
 }
 
+/// By this, its pods and those deployed with it know Vault. Jobs that run before all others need it as well.
+fn trust(made: Made<'_>) -> Value {
+    let mut trust = vault::tls::trust(&made.service.name);
+    let mut parts = made.inputs.parts_of(&made.service.name);
+    if parts.any(|part| part.work.before_deploy()) {
+        annotate(&mut trust, WAVE, BEFORE_JOBS);
+    }
+    trust
+}
+
 /// All objects of what is deployed with another service.
 fn whole(made: Made<'_>) -> Vec<Value> {
     let service = made.service;
     let mut objects = vec![account(service)];
     objects.extend(secrets::objects(service, made.inputs));
-    if matches!(
-        service.work,
-        Work::Job {
-            before_deploy: true
-        }
-    ) {
+    if service.work.before_deploy() {
         for object in &mut objects {
             annotate(object, WAVE, BEFORE_JOBS);
         }

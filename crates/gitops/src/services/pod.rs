@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::{Made, secrets, selector};
 use crate::component::{Resources, spread};
+use crate::components::vault::tls;
 use crate::{DatabaseLogin, Service, Web, Work};
 
 /// What a service's container asks for, unless the stack file says it.
@@ -140,6 +141,9 @@ fn agent(service: &Service) -> Value {
         "vault.hashicorp.com/role": service.name,
         "vault.hashicorp.com/agent-inject-secret-config": path,
         "vault.hashicorp.com/agent-inject-template-config": lines,
+        // The injector mounts the Secret where it says, and nowhere else.
+        "vault.hashicorp.com/tls-secret": tls::TRUST,
+        "vault.hashicorp.com/ca-cert": tls::AUTHORITY,
     });
     if !service.stays() {
         // An agent that goes on would keep the pod from ending.

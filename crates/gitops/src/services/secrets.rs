@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::metadata;
 use crate::component::when_defined;
+use crate::components::vault::{self, tls};
 use crate::{DatabaseLogin, Inputs, Secret, Service, Source};
 
 /// Where a pod finds the login to the database as files. They follow the password, which changes by itself.
@@ -54,7 +55,8 @@ impl Place {
             Self::SecretsManager => aws("SecretsManager"),
             Self::ParameterStore => aws("ParameterStore"),
             Self::Vault => json!({"vault": {
-                "server": "http://vault-active.vault.svc:8200",
+                "server": vault::ADDRESS,
+                "caProvider": {"type": "Secret", "name": tls::TRUST, "key": tls::AUTHORITY_KEY},
                 "path": "secret",
                 "version": "v2",
                 "auth": {"kubernetes": {
@@ -91,6 +93,19 @@ pub(super) fn variables(service: &Service) -> impl Iterator<Item = Value> {
         let name = Place::of(&secret.source).name(service);
         from_secret(&secret.variable, &name)
     })
+}
+
+/// The Secrets whose values its pods read as variables.
+pub(super) fn read_as_variables(service: &Service) -> Vec<String> {
+    let is_used = |place: &Place| {
+        let mut secrets = service.secrets.iter();
+        secrets.any(|secret| Place::of(&secret.source) == *place)
+    };
+    let of_places = Place::ALL.into_iter().filter(is_used);
+    let of_places = of_places.map(|place| place.name(service));
+    let of_database =
+        matches!(service.login, Some(DatabaseLogin::Password)).then(|| database_secret(service));
+    of_places.chain(of_database).collect()
 }
 
 /// One value of a secret, as the operator takes it. What it would add itself is said, so that nothing differs.

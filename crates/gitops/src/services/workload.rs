@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::pod::{CONTAINER, deregistration_seconds, template};
-use super::{Made, WAVE, analysis, annotate, metadata, selector};
+use super::{Made, WAVE, analysis, annotate, metadata, secrets, selector};
 use crate::component::anew;
+use crate::components::reloader;
 use crate::{Service, Work};
 
 /// For how many seconds a load balancer may go on sending to the old version before it starts to deregister it.
@@ -41,6 +42,12 @@ fn workload(api: &str, kind: &str, made: Made<'_>) -> Value {
     let service = made.service;
     let mut metadata = metadata(service, &service.name);
     metadata["annotations"] = json!({"platctl.dev/stack": made.inputs.stack});
+    if made.around.reloader {
+        let secrets = secrets::read_as_variables(service);
+        for (key, value) in reloader::annotations(&secrets, service.blue_green()) {
+            metadata["annotations"][key] = value.into();
+        }
+    }
     // The number of pods is the autoscaler's, so it is not said here.
     json!({
         "apiVersion": api,

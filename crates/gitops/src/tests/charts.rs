@@ -142,7 +142,7 @@ fn services() -> BTreeMap<String, BTreeSet<u64>> {
     services
 }
 
-fn texts(value: &Value, each: &mut impl FnMut(&str)) {
+pub(super) fn texts(value: &Value, each: &mut impl FnMut(&str)) {
     match value {
         Value::String(text) => each(text),
         Value::Array(items) => items.iter().for_each(|below| texts(below, each)),

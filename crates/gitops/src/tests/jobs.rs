@@ -15,8 +15,10 @@ const VAULT: &str = r#"#!/bin/sh
 echo "vault $*" >> "$DIR/calls"
 case "$*" in
   "operator init"*) touch "$DIR/initialised"; printf '{\n  "recovery_keys_b64": ["k"],\n  "root_token": "hvs.root"\n}\n' ;;
-  "status"*) if [ -e "$DIR/initialised" ]; then echo '{"initialized": true}'; else echo '{"initialized": false}'; exit 2; fi ;;
-  *auth/kubernetes/login*) [ -e "$DIR/login" ] || exit 2; echo hvs.short ;;
+  "status"*)
+    if [ -e "$DIR/plain" ]; then case "$VAULT_ADDR" in http:*) exit "$(cat "$DIR/plain")" ;; *) exit 1 ;; esac; fi
+    if [ -e "$DIR/initialised" ]; then echo '{"initialized": true}'; else echo '{"initialized": false}'; exit 2; fi ;;
+  *auth/kubernetes/login*) [ ! -e "$DIR/plain" ] && [ -e "$DIR/login" ] || exit 2; echo hvs.short ;;
   "auth list"*|"secrets list"*) echo 'token/' ;;
   "token lookup"*) [ "$VAULT_TOKEN" = hvs.root ] && [ ! -e "$DIR/revoked" ] || exit 2; echo hvs.root ;;
   "token revoke -self") [ "$VAULT_TOKEN" = hvs.root ] && [ -e "$DIR/login" ] || exit 2; touch "$DIR/revoked" ;;
@@ -200,6 +202,69 @@ fn a_pod_that_is_lost_after_the_hand_over_says_what_is_left_to_do() {
     let (failed, output) = bench.run("vault-init");
     assert_eq!(failed.as_deref(), Some("set-up"));
     assert!(output.contains("docs/platform.md"), "{output}");
+}
+
+/// Servers of before TLS are there until the job that comes later has replaced them. Nothing waits for them, and no token
+/// is sent to them.
+#[test]
+fn jobs_wait_for_no_server_that_does_not_use_tls_yet() {
+    let bench = Bench::new("plain");
+    for below in ["login", "initialised"] {
+        fs::write(bench.path(below), "").unwrap();
+    }
+    fs::write(bench.path("plain"), "0").unwrap();
+    for job in ["vault-init", "vault-config"] {
+        let (failed, output) = bench.run(job);
+        assert_eq!(failed, None, "{output}");
+        assert!(output.contains("does not use TLS yet"), "{output}");
+    }
+    let calls = bench.text("calls");
+    assert!(
+        !calls.contains("operator init") && !calls.contains("policy write"),
+        "{calls}"
+    );
+    // One that is sealed is never well, so the job that replaces servers would wait for it.
+    fs::remove_dir_all(bench.path("keys")).unwrap();
+    fs::create_dir(bench.path("keys")).unwrap();
+    fs::write(bench.path("plain"), "2").unwrap();
+    let (failed, output) = bench.run("vault-init");
+    assert_eq!(failed.as_deref(), Some("look"));
+    assert!(output.contains("delete the pods"), "{output}");
+}
+
+/// A certificate that was renewed is read by the server, once.
+#[test]
+fn a_server_reads_its_new_certificate() {
+    let bench = Bench::new("renewed");
+    let pods = crate::components::vault::tls::reload();
+    let script = pods
+        .replace("/vault/tls", &bench.path("tmp").display().to_string())
+        .replace("/seen", &bench.path("keys").display().to_string());
+    // Three looks, then the end: before the second one, the certificate is renewed.
+    let sleep = r#"#!/bin/sh
+echo look >> "$DIR/looks"
+case $(wc -l < "$DIR/looks") in 1|3) ;; 2) echo new > "$DIR/tmp/tls.crt" ;; *) exit 1 ;; esac
+"#;
+    let kill = "#!/bin/sh\necho \"$*\" >> \"$DIR/killed\"\n";
+    for (name, text) in [("sleep", sleep), ("pkill", kill)] {
+        let path = bench.path("bin").join(name);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    fs::write(bench.path("tmp/tls.crt"), "old").unwrap();
+    let path = format!(
+        "{}:{}",
+        bench.path("bin").display(),
+        std::env::var("PATH").unwrap()
+    );
+    let ended = Command::new("sh")
+        .args(["-ceu", &script])
+        .env("DIR", &bench.0)
+        .env("PATH", path)
+        .output()
+        .unwrap();
+    assert!(ended.status.success(), "{ended:?}");
+    assert_eq!(bench.text("killed"), "-HUP -f ^([^ ]*/)?vault server\n");
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::tls::with_secret;
 use super::{documents_of, inputs, late, settings};
 use crate::nodes::{Consolidation, Karpenter, Pool, Queue, Taint};
 use crate::{Component, Inputs, Nodes, chosen};
@@ -74,12 +75,12 @@ pub(super) fn auto() -> Inputs {
     }
 }
 
-/// A platform that has the component.
+/// A platform that has all that the component is there for.
 pub(super) fn inputs_for(component: &Component) -> Inputs {
-    if component.name == "karpenter" {
-        karpenter()
-    } else {
-        inputs()
+    match component.name {
+        "karpenter" => karpenter(),
+        "reloader" => with_secret(),
+        _ => inputs(),
     }
 }
 

@@ -18,7 +18,7 @@ fn wave(object: &Value) -> i64 {
 #[test]
 fn no_pod_waits_for_what_comes_after_it() {
     // Objects that need the chart's definitions, or its pods, and that no pod needs to become ready.
-    let waited_for_by_nobody = ["letsencrypt", "letsencrypt-staging", "vault-upgrade"];
+    let waited_for_by_nobody = ["self-signed", "cluster-ca", "vault-config", "vault-upgrade"];
     for component in all() {
         for object in (component.objects)(&inputs(), &everything()) {
             let name = object["metadata"]["name"].as_str().unwrap();
@@ -49,11 +49,15 @@ fn vault_is_initialised_in_the_wave_of_its_servers() {
             .collect::<Vec<_>>(),
         ["vault-init", "vault-config", "vault-upgrade"]
     );
-    let is_upgrade = |object: &Value| object["metadata"]["name"] == "vault-upgrade";
-    // The servers are replaced when all of them are well, and not while they are made.
+    // The servers are replaced when all of them are well, and not while they are made. What speaks to them with a
+    // certificate of theirs comes after that: it may be new.
     for object in &objects {
-        let late = is_upgrade(object) && object["kind"] == "Job";
-        assert_eq!(wave(object), i64::from(late), "{object}");
+        let expected = match object["metadata"]["name"].as_str().unwrap() {
+            "vault-upgrade" if object["kind"] == "Job" => 1,
+            "vault-config" if object["kind"] == "Job" => 2,
+            _ => 0,
+        };
+        assert_eq!(wave(object), expected, "{object}");
     }
 }
 
@@ -84,6 +88,7 @@ fn few_components_hold_services_back() {
         "argo-cd",
         "argo-rollouts",
         "auto-mode",
+        "cert-manager",
         "cluster-autoscaler",
         "external-secrets",
         "karpenter",
@@ -102,6 +107,7 @@ fn objects_of_a_kind_that_comes_later_hold_nothing_back() {
     let theirs = [
         "ServiceMonitor",
         "AlertmanagerConfig",
+        "Certificate",
         "Elasticsearch",
         "Kibana",
         "ImageUpdater",
@@ -478,7 +484,7 @@ fn nothing_is_chosen_that_cannot_be() {
     );
 }
 
-/// Of a Secret, Image Updater knows user names and passwords only: an App's key would be of no use to it there.
+/// Of a Secret, Image Updater knows no key of an App: it would be of no use to it there.
 #[test]
 fn image_updater_writes_with_what_the_repository_takes() {
     for (by_github_app, method) in [
@@ -496,6 +502,20 @@ fn image_updater_writes_with_what_the_repository_takes() {
         let objects = (component.objects)(&inputs, &settings("{}"));
         assert_eq!(objects[0]["spec"]["writeBackConfig"]["method"], method);
     }
+}
+
+#[test]
+fn a_deploy_key_is_a_key_for_ssh_to_both() {
+    use crate::bootstrap::{Login, repository_secret, write_secret};
+    let key = json!({"$secret": {"arn": "a", "key": "sshPrivateKey", "version": "1"}});
+    let login = Login::SshKey(key.clone());
+    let read = repository_secret(&inputs(), &login);
+    assert_eq!(read["stringData"]["sshPrivateKey"], key);
+    assert!(read["stringData"].get("password").is_none());
+    let write = write_secret(&login).unwrap();
+    assert_eq!(write["stringData"], json!({"sshPrivateKey": key}));
+    // Argo CD would take it for the repository's own.
+    assert!(write["metadata"].get("labels").is_none());
 }
 
 #[test]

@@ -84,8 +84,10 @@ fn all_objects(settings: &Settings) -> Vec<(String, Value)> {
         key: json!("key"),
         api: Some("https://git.example.com/api/v3".into()),
     };
+    let key = bootstrap::Login::SshKey(json!("key"));
     let before = [
         bootstrap::namespace(settings),
+        bootstrap::repository_secret(&inputs(), &key),
         bootstrap::repository_secret(&inputs(), &password),
         bootstrap::repository_secret(&inputs(), &app),
     ];

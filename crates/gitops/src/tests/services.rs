@@ -118,7 +118,8 @@ fn objects(inputs: &Inputs, settings: &Settings, below: &str) -> BTreeMap<String
             let key = format!("{kind} {}", name.unwrap_or_default());
             let again = objects.insert(key.clone(), object).is_some();
             // Each namespace has one of the same name, and each service of its own a list of files.
-            let each = key.starts_with("NetworkPolicy ") || key == "Kustomization ";
+            let each = key.starts_with("NetworkPolicy ")
+                || ["Certificate vault-ca", "Kustomization "].contains(&key.as_str());
             assert!(each || !again, "{key} twice");
         }
     }
@@ -177,6 +178,7 @@ fn every_object_of_every_kind_of_service_is_one_that_its_api_takes() {
     assert_eq!(
         kinds,
         [
+            "Certificate vault-ca",
             "CronJob cleaner",
             "Kustomization ",
             "Namespace cleaner",
@@ -187,6 +189,56 @@ fn every_object_of_every_kind_of_service_is_one_that_its_api_takes() {
             "ServiceAccount cleaner"
         ]
     );
+}
+
+/// A pod reads its variables when it starts.
+#[test]
+fn pods_start_again_when_a_secret_among_their_variables_changes() {
+    let all = shop_objects();
+    let annotation = |of: &str, key: &str| {
+        all[of]["metadata"]["annotations"][key]
+            .as_str()
+            .map(ToOwned::to_owned)
+    };
+    let restart = "secret.reloader.stakater.com/reload";
+    assert_eq!(
+        annotation("Rollout shop", restart).as_deref(),
+        Some("shop-secrets-manager,shop-parameter-store,shop-vault,shop-database")
+    );
+    // Every Secret that a variable comes from is one of them.
+    for variable in environment(&all, "Rollout shop") {
+        if let Some((_, secret)) = variable.split_once(" < ") {
+            let (secret, _) = secret.split_once('.').unwrap();
+            let named = annotation("Rollout shop", restart).unwrap();
+            assert!(named.split(',').any(|one| one == secret), "{secret}");
+        }
+    }
+    // No new version comes of it that somebody would have to promote.
+    assert_eq!(
+        annotation("Rollout shop", "reloader.stakater.com/rollout-strategy").as_deref(),
+        Some("restart")
+    );
+    // This one has no secrets.
+    assert_eq!(annotation("Deployment reports", restart), None);
+    let off = objects(&group(), &settings("reloader: false"), "services/");
+    assert!(!format!("{off:?}").contains("reloader"));
+}
+
+/// It reads Secrets: of these services, and of nobody else.
+#[test]
+fn what_restarts_pods_reads_the_secrets_of_their_namespaces_only() {
+    let reloader = crate::all()
+        .iter()
+        .find(|one| one.name == "reloader")
+        .unwrap();
+    let values = (reloader.values)(&group(), &Settings::default());
+    assert_eq!(values["reloader"]["watchGlobally"], false);
+    assert_eq!(values["reloader"]["namespaces"], json!(["shop"]));
+    let has = |inputs: &Inputs| {
+        let chosen = chosen(inputs, &Settings::default()).unwrap();
+        chosen.iter().any(|one| one.name == "reloader")
+    };
+    assert!(has(&group()) && !has(&inputs()));
 }
 
 #[test]

@@ -191,7 +191,7 @@ impl Shown<'_> {
     fn text(&self) -> String {
         let page = self.place.page;
         let certificate = if page.tls {
-            " (your browser warns about its certificate, which is self-signed)"
+            " (your browser warns about its certificate, which no public certificate authority issued)"
         } else {
             ""
         };

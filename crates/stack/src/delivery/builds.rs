@@ -14,6 +14,7 @@ use platctl_aws::logs::log_group::{self, LogGroup};
 use platctl_engine::{Declared, Handle, Input};
 use serde_json::json;
 
+use super::elsewhere::{Checks, Elsewhere};
 use super::roles::{self, Allowed};
 use super::source::{Code, Outside};
 use super::{Base, Delivery, Size};
@@ -25,8 +26,12 @@ use crate::services;
 pub(super) struct Builds {
     pub(super) build: Handle<Project>,
     pub(super) release: Handle<Project>,
-    check: Handle<Project>,
+    /// None where CodeBuild checks no pull requests.
+    check: Option<Handle<Project>>,
 }
+
+/// What is run for a pull request.
+pub(super) const CHECK: &str = include_str!("buildspecs/check.yml");
 
 /// What is particular about a project.
 struct Wish<'a> {
@@ -59,7 +64,6 @@ impl Delivery {
         let pipelines = self.pipeline_names(service, declare);
         let builder = roles::builder(service, &pipelines, &group, base, declare)?;
         let releaser = roles::releaser(service, &pipelines, &group, base, declare)?;
-        let checker = roles::checker(service, code, &group, base, declare)?;
         let images = &service.repository;
         let variables = vec![
             Variable::plain("IMAGE_REPOSITORY", images.get(ecr::out::REPOSITORY_URI)),
@@ -84,20 +88,39 @@ impl Delivery {
             variables,
             docker: false,
         };
+        let build = self.project(service, build, &builder, &group, base, declare)?;
+        let release = self.project(service, release, &releaser, &group, base, declare)?;
+        Ok(Builds {
+            build,
+            release,
+            check: self.check_project(service, code, &group, base, declare)?,
+        })
+    }
+
+    fn check_project(
+        &self,
+        service: &services::Parts,
+        code: &Code,
+        group: &Handle<LogGroup>,
+        base: &Base,
+        declare: &mut Declare<'_>,
+    ) -> Checked<Option<Handle<Project>>> {
+        let by_others = |source: &Elsewhere| source.checks() != Checks::Codebuild;
+        if self.elsewhere().is_some_and(by_others) {
+            return Ok(None);
+        }
+        let checker = roles::checker(service, code, group, base, declare)?;
         let check = Wish {
             name: "check",
             description: "Checks a pull request",
-            buildspec: include_str!("buildspecs/check.yml"),
+            buildspec: CHECK,
             source: checked(code),
             artifacts: "NO_ARTIFACTS",
             variables: Vec::new(),
             docker: true,
         };
-        Ok(Builds {
-            build: self.project(service, build, &builder, &group, base, declare)?,
-            release: self.project(service, release, &releaser, &group, base, declare)?,
-            check: self.project(service, check, &checker, &group, base, declare)?,
-        })
+        self.project(service, check, &checker, group, base, declare)
+            .map(Some)
     }
 
     fn project(
@@ -158,12 +181,15 @@ impl Delivery {
         builds: &Builds,
         declare: &mut Declare<'_>,
     ) -> Checked<()> {
+        let Some(check) = &builds.check else {
+            return Ok(());
+        };
         let own = match code {
             Code::Own(own) => own,
-            Code::Elsewhere(outside) => return webhook(service, outside, builds, declare),
+            Code::Elsewhere(outside) => return webhook(service, outside, check, declare),
         };
         let name = &service.name;
-        let project = builds.check.get(project::out::ARN);
+        let project = check.get(project::out::ARN);
         let trigger = roles::checks_trigger(
             service,
             vec![allow(&["codebuild:StartBuild"], project.clone())],
@@ -241,7 +267,7 @@ fn outside_source(outside: &Outside) -> Source<Declared> {
 fn webhook(
     service: &services::Parts,
     outside: &Outside,
-    builds: &Builds,
+    check: &Handle<Project>,
     declare: &mut Declare<'_>,
 ) -> Checked<()> {
     if !outside.authorized || outside.host.is_none() {
@@ -259,7 +285,7 @@ fn webhook(
         approver_roles: None,
     };
     let spec = webhook::Spec {
-        project_name: builds.check.get(project::out::NAME),
+        project_name: check.get(project::out::NAME),
         filter_groups: vec![vec![event]],
         pull_request_build_policy: Some(policy),
     };

@@ -1,7 +1,7 @@
 //! Whether what `delivery:` says makes sense, before AWS is asked.
 
 use super::Delivery;
-use super::elsewhere::{Elsewhere, Source, providers};
+use super::elsewhere::{Checks, Elsewhere, Host, Source, providers};
 use crate::de::At;
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted, suggest};
@@ -48,6 +48,8 @@ fn wrong(source: &Elsewhere, declare: &Declare<'_>) -> Vec<Fault> {
         wrong_provider(source),
         wrong_connection(source, declare),
         wrong_credential(source, declare),
+        wrong_checks(source),
+        wrong_access(source),
         wrong_name(&source.owner, "owner", true),
         source
             .repository
@@ -136,6 +138,41 @@ fn wrong_credential(source: &Elsewhere, declare: &Declare<'_>) -> Option<Fault> 
         );
         let help = "store the credential in Secrets Manager, and set `credential` to the name of the secret";
         fault(message).help(help)
+    })
+}
+
+/// The issuer of a server of one's own is another one, which AWS may not reach.
+fn wrong_checks(source: &Elsewhere) -> Option<Fault> {
+    let checks = source.checks.as_ref()?;
+    if checks.value != Checks::Actions {
+        return None;
+    }
+    let fault = |message: &str| Fault::new(message).at(checks.span, "in `source`");
+    if source.host() != Some(Host::GitHub) || source.own_server() {
+        let message = "`checks: actions` requires repositories on github.com";
+        return Some(fault(message).help("use `codebuild` or `none`"));
+    }
+    source.credential.is_none().then(|| {
+        let message =
+            "`checks: actions` requires `credential`, with which platctl writes the workflow";
+        fault(message)
+            .help("store the key of a GitHub App in Secrets Manager, and add `credential: NAME`")
+    })
+}
+
+/// Argo CD knows the host keys of github.com, and not those of a server of one's own.
+fn wrong_access(source: &Elsewhere) -> Option<Fault> {
+    let access = source.access.as_ref().filter(|_| source.by_keys())?;
+    let fault = |message: &str| Fault::new(message).at(access.span, "in `source`");
+    if source.host() != Some(Host::GitHub) || source.own_server() {
+        let message = "`access: deploy_key` requires repositories on github.com";
+        return Some(fault(message).help("remove `access`"));
+    }
+    source.credential.is_none().then(|| {
+        let message =
+            "`access: deploy_key` requires `credential`, with which platctl creates the keys";
+        fault(message)
+            .help("store the key of a GitHub App in Secrets Manager, and add `credential: NAME`")
     })
 }
 

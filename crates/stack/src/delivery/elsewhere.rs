@@ -33,8 +33,8 @@ pub(crate) enum Named {
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Elsewhere {
-    /// The ARN of an existing connection of CodeConnections, which is authorized. Pull requests are checked only if
-    /// it is set. Default: a connection is created, which must be authorized once in the console.
+    /// The ARN of an existing connection of CodeConnections, which is authorized. CodeBuild checks pull requests
+    /// only if it is set. Default: a connection is created, which must be authorized once in the console.
     #[serde(default)]
     pub(super) connection: Option<At<String>>,
     /// The host of the repositories: `github`, `gitlab` or `Bitbucket`.
@@ -54,6 +54,37 @@ pub(crate) struct Elsewhere {
     /// `https://gitlab.com`.
     #[serde(default)]
     pub(super) url: Option<At<String>>,
+    /// What checks pull requests: `codebuild` requires `connection`; `actions` writes a workflow of GitHub Actions and
+    /// requires `provider: github` and `credential`; with `none`, they are not checked. Default: `codebuild`.
+    #[serde(default)]
+    pub(super) checks: Option<At<Checks>>,
+    /// How Argo CD and Image Updater read and write the GitOps repository: `app` uses `credential`; `deploy_key` creates
+    /// a deploy key for each of them, for this repository only, and requires `provider: github`. Default: `app`.
+    #[serde(default)]
+    pub(super) access: Option<At<Access>>,
+}
+
+/// What checks pull requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Checks {
+    /// CodeBuild, which the host calls with a webhook. Requires `connection`.
+    #[default]
+    Codebuild,
+    /// GitHub Actions, with a workflow that platctl writes to the repository of each service. Requires `credential`.
+    Actions,
+    /// Nothing.
+    None,
+}
+
+/// How the cluster reads and writes the GitOps repository.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Access {
+    /// With the GitHub App in `credential`, or its access token.
+    App,
+    /// With deploy keys, which platctl creates.
+    DeployKey,
 }
 
 /// A host whose API platctl speaks.
@@ -92,6 +123,19 @@ impl Elsewhere {
     /// The host, where platctl can do more with it than hand it to a pipeline.
     pub(super) fn host(&self) -> Option<Host> {
         self.found().and_then(|(.., host)| *host)
+    }
+
+    /// What checks pull requests.
+    pub(super) fn checks(&self) -> Checks {
+        self.checks
+            .as_ref()
+            .map_or(Checks::Codebuild, |checks| checks.value)
+    }
+
+    /// Whether the cluster gets into the GitOps repository by deploy keys.
+    pub(super) fn by_keys(&self) -> bool {
+        let access = self.access.as_ref();
+        access.is_some_and(|access| access.value == Access::DeployKey)
     }
 
     /// What CodeConnections calls it.

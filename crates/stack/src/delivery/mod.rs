@@ -3,6 +3,7 @@
 //! Each service has a repository, checks of its pull requests, and a pipeline for each environment's branch:
 //! source, build, approval where it is asked for, release.
 
+mod actions;
 mod approvals;
 mod builds;
 mod check;
@@ -27,7 +28,8 @@ use crate::names::TagMap;
 use crate::services;
 
 pub(crate) use elsewhere::Host;
-use elsewhere::Source;
+use elsewhere::{Elsewhere, Source};
+use source::Code;
 pub(crate) use source::{Follows, Remote};
 
 /// What `delivery:` says.
@@ -98,13 +100,19 @@ impl Delivery {
         self.check(services, declare)?;
         let base = self.base(declare)?;
         let connection = self.connection(declare)?;
+        let actions = self.actions(declare)?;
         let mut own = Vec::new();
         for service in services.iter().filter(|service| service.builds) {
             let source = self.source(&service.name, connection.as_ref(), &base, declare)?;
             own.extend(source.own().cloned());
             let builds = self.builds(service, &source, &base, declare)?;
             self.pipelines(service, &source, &builds, &base, declare)?;
-            self.checks(service, &source, &builds, declare)?;
+            match (&source, &actions) {
+                (Code::Elsewhere(outside), Some(actions)) => {
+                    self.workflow(service, outside, actions, declare)?;
+                }
+                _ => self.checks(service, &source, &builds, declare)?,
+            }
         }
         if let Source::Elsewhere(elsewhere) = &self.source {
             return Ok(Remote::of(elsewhere, declare).map(Follows::Remote));
@@ -143,6 +151,14 @@ impl Delivery {
                 elsewhere.credential.is_some() && elsewhere.host().is_some()
             }
             _ => true,
+        }
+    }
+
+    /// The source, where code is not in AWS.
+    fn elsewhere(&self) -> Option<&Elsewhere> {
+        match &self.source {
+            Source::Elsewhere(elsewhere) => Some(elsewhere),
+            _ => None,
         }
     }
 

@@ -179,6 +179,35 @@ pub(super) fn checker(
     )
 }
 
+/// For the workflow of pull requests: code that nobody has reviewed may read the images that its service has.
+pub(super) fn workflow(
+    service: &services::Parts,
+    trust: Value,
+    declare: &mut Declare<'_>,
+) -> Checked<Allowed> {
+    let name = &service.name;
+    let statements = vec![
+        // A token for the registry is not of any one repository.
+        allow(&["ecr:GetAuthorizationToken"], "*"),
+        allow(
+            &[
+                "ecr:BatchCheckLayerAvailability",
+                "ecr:BatchGetImage",
+                "ecr:GetDownloadUrlForLayer",
+            ],
+            service.repository.json(ecr::out::ARN),
+        ),
+    ];
+    made(
+        &format!("{name}.workflow-role"),
+        &format!("workflow-{name}"),
+        &format!("Checks of pull requests of {name} by GitHub Actions"),
+        trust,
+        statements,
+        declare,
+    )
+}
+
 /// For pipelines of a service: its code, its builds, and the artefacts.
 pub(super) fn pipeline(
     service: &services::Parts,

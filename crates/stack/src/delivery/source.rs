@@ -54,6 +54,8 @@ pub(crate) struct Remote {
     pub(crate) name: String,
     /// The name or ARN of the secret with the credential.
     pub(crate) credential: String,
+    /// Whether the cluster gets in by deploy keys, and not by that credential.
+    pub(crate) by_keys: bool,
 }
 
 impl Remote {
@@ -68,11 +70,15 @@ impl Remote {
             url: source.url()?,
             name: format!("{}/{name}", source.owner.value),
             credential: source.credential.as_ref()?.value.clone(),
+            by_keys: source.by_keys(),
         })
     }
 
     /// Where it is cloned from.
     pub(crate) fn clone_url(&self) -> String {
+        if self.by_keys {
+            return format!("git@github.com:{}.git", self.name);
+        }
         format!("{}/{}.git", self.url, self.name)
     }
 }

@@ -41,7 +41,7 @@ fn keyed(objects: impl IntoIterator<Item = Value>) -> Input<BTreeMap<String, Val
 pub(super) fn declare(wish: &Wish<'_>, declare: &mut Declare<'_>) -> Checked<()> {
     let repository = bootstrap::repository_secret(wish.inputs, &wish.login.read);
     let write = wish.login.write.as_ref();
-    let write = write.map(|(user, password)| bootstrap::write_secret(user, password));
+    let write = write.and_then(bootstrap::write_secret);
     let (url, sha256) = bootstrap::argo_cd(wish.settings);
     let after: Vec<&Address> = wish.after.iter().collect();
     let objects = [bootstrap::namespace(wish.settings), repository].into_iter();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use platctl_aws::branch::Text;
 use platctl_aws::codecommit::files::{self, Files};
 use platctl_aws::codecommit::repository::{self, Repository};
+use platctl_aws::github::deploy_key::{self, DeployKey};
 use platctl_aws::iam::service_specific_credential::{
     self as credential, ServiceSpecificCredential,
 };
@@ -34,8 +35,8 @@ pub(super) struct Written {
 /// How Argo CD and Image Updater log in, and the secrets that this is read from: their ARNs, or patterns for them.
 pub(super) struct Login {
     pub(super) read: bootstrap::Login,
-    /// User name and password of Image Updater, where it does not write as a GitHub App.
-    pub(super) write: Option<(Value, Value)>,
+    /// How Image Updater writes, where it does not do so as a GitHub App.
+    pub(super) write: Option<bootstrap::Login>,
     pub(super) secrets: Vec<Value>,
 }
 
@@ -60,7 +61,7 @@ pub(super) fn url(repository: &Follows) -> Value {
 
 /// Whether a GitHub App reads and writes it.
 pub(super) fn by_github_app(repository: &Follows) -> bool {
-    matches!(repository, Follows::Remote(remote) if remote.host == Host::GitHub)
+    matches!(repository, Follows::Remote(remote) if remote.host == Host::GitHub && !remote.by_keys)
 }
 
 /// Writes the files where the code is.
@@ -124,12 +125,11 @@ pub(super) fn login(
 ) -> Checked<Login> {
     match repository {
         Follows::CodeCommit(own) => by_users(own, way, declare),
+        Follows::Remote(remote) if remote.by_keys => by_deploy_keys(remote, way, declare),
         Follows::Remote(remote) => {
             let read = by_credential(remote, files.version.as_ref());
             let write = match &read {
-                bootstrap::Login::Password { user, password } if way.writes => {
-                    Some((user.clone(), password.clone()))
-                }
+                bootstrap::Login::Password { .. } if way.writes => Some(read.clone()),
                 _ => None,
             };
             Ok(Login {
@@ -174,6 +174,13 @@ impl Access {
         match self {
             Self::Read => "git",
             Self::Write => "git_write",
+        }
+    }
+
+    const fn who(&self) -> &'static str {
+        match self {
+            Self::Read => "Argo CD",
+            Self::Write => "Image Updater",
         }
     }
 
@@ -240,12 +247,53 @@ fn by_users(
         secrets: secrets
             .map(|one| one.secret.json(secret::out::ARN))
             .collect(),
-        read: bootstrap::Login::Password {
-            user: read.user(),
-            password: read.password(),
-        },
-        write: write.map(|write| (write.user(), write.password())),
+        read: read.login(),
+        write: write.map(|write| write.login()),
     })
+}
+
+/// Keys for this repository alone: the key of the App, which may do more, stays outside of the cluster.
+fn by_deploy_keys(remote: &Remote, way: &Way<'_>, declare: &mut Declare<'_>) -> Checked<Login> {
+    let (read, secret) = deploy_key(&Access::Read, remote, way, declare)?;
+    let mut secrets = vec![secret];
+    let mut write = None;
+    if way.writes {
+        let (key, secret) = deploy_key(&Access::Write, remote, way, declare)?;
+        write = Some(key);
+        secrets.push(secret);
+    }
+    Ok(Login {
+        read,
+        write,
+        secrets,
+    })
+}
+
+/// A deploy key, and the ARN of the secret that it is in.
+fn deploy_key(
+    access: &Access,
+    remote: &Remote,
+    way: &Way<'_>,
+    declare: &mut Declare<'_>,
+) -> Checked<(bootstrap::Login, Value)> {
+    let below = |name: &str| format!("{}.{name}", access.address());
+    let (_, name, purpose) = access.names();
+    let secret = secret(&below("secret"), (name, purpose), way, declare)?;
+    let spec = deploy_key::Spec::<Declared> {
+        repository: remote.name.clone(),
+        title: format!("{} {}", declare.stack(), access.who()),
+        read_only: matches!(access, Access::Read),
+        credential: Arn::from(remote.credential.as_str()).into(),
+        secret_id: secret.get(secret::out::ARN),
+    };
+    let key: Handle<DeployKey> = declare.add(&below("key"), &spec)?;
+    let private = from_secret(
+        &key.json(deploy_key::out::SECRET_ID),
+        "sshPrivateKey",
+        &key.json(deploy_key::out::VERSION),
+    );
+    let login = bootstrap::Login::SshKey(private);
+    Ok((login, secret.json(secret::out::ARN)))
 }
 
 /// A way into a repository of CodeCommit.
@@ -255,12 +303,11 @@ struct Credential {
 }
 
 impl Credential {
-    fn user(&self) -> Value {
-        self.field("ServiceUserName")
-    }
-
-    fn password(&self) -> Value {
-        self.field("ServicePassword")
+    fn login(&self) -> bootstrap::Login {
+        bootstrap::Login::Password {
+            user: self.field("ServiceUserName"),
+            password: self.field("ServicePassword"),
+        }
     }
 
     /// What a Secret of the cluster takes from it.

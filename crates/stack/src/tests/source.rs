@@ -129,6 +129,148 @@ fn a_connection_that_nobody_has_authorized_checks_nothing() {
     assert!(project["source"].get("auth").is_none());
 }
 
+const ACTIONS: &str =
+    "{provider: github, owner: acme, credential: shop/github-app, checks: actions}";
+
+/// A role for a repository's pull requests: not for its branches, nor for another repository. Newer repositories have
+/// numbers in what they say of themselves.
+#[test]
+fn github_actions_check_pull_requests_with_a_role_of_their_own() {
+    let nodes = of(&with(ACTIONS));
+    let issuer = find(&nodes, "delivery.actions_issuer");
+    assert_eq!(issuer["url"], "https://token.actions.githubusercontent.com");
+    let role = find(&nodes, "delivery.backend.workflow-role.role");
+    let trust = &role["assume_role_policy_document"]["Statement"][0];
+    assert_eq!(trust["Action"], "sts:AssumeRoleWithWebIdentity");
+    assert!(
+        trust["Principal"]
+            .to_string()
+            .contains("delivery.actions_issuer.arn")
+    );
+    assert_eq!(
+        trust["Condition"],
+        serde_json::json!({
+            "StringEquals": {"token.actions.githubusercontent.com:aud": "sts.amazonaws.com"},
+            "StringLike": {"token.actions.githubusercontent.com:sub": [
+                "repo:acme/backend:pull_request", "repo:acme@*/backend@*:pull_request",
+            ]},
+        })
+    );
+    let policy = &find(&nodes, "delivery.backend.workflow-role.policy")["policy_document"];
+    for statement in statements(policy) {
+        let actions = statement["Action"].to_string();
+        assert!(
+            !actions.contains("Put") && !actions.contains("Upload"),
+            "{actions}"
+        );
+    }
+    // Nothing of CodeBuild's checks is left.
+    let left = |node: &&Node| {
+        let address = node.address.as_str();
+        address.contains(".check") || node.kind == "codebuild.Webhook"
+    };
+    assert_eq!(nodes.iter().filter(left).count(), 0);
+}
+
+#[test]
+fn the_workflow_of_pull_requests() {
+    let nodes = of(&with(ACTIONS));
+    let files = find(&nodes, "delivery.backend.workflow");
+    assert_eq!(files["repository"], "acme/backend");
+    assert_eq!(files["credential"], "shop/github-app");
+    // Production is deployed with an approval: most pull requests are for the other branch.
+    assert_eq!(files["branch_name"], "develop");
+    let parts = &files["files"][".github/workflows/platctl-pull-request.yml"]["$join"];
+    let text: String = parts
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|part| part.as_str().unwrap_or("arn:aws:iam::1:role/r").to_owned())
+        .collect();
+    assert!(
+        text.contains("on:\n  pull_request:\n    branches: [prod, develop]\n"),
+        "{text}"
+    );
+    let workflow: Value = serde_yaml::from_str(&text).unwrap();
+    assert_eq!(
+        workflow["permissions"],
+        serde_json::json!({"contents": "read", "id-token": "write"})
+    );
+    let steps = workflow["jobs"]["check"]["steps"].as_array().unwrap();
+    assert_eq!(steps[1]["with"]["role-to-assume"], "arn:aws:iam::1:role/r");
+    assert_eq!(steps[1]["with"]["aws-region"], "eu-west-1");
+    // What others wrote is used at a commit, and as CodeBuild does it.
+    for step in &steps[..3] {
+        let (_, commit) = step["uses"].as_str().unwrap().split_once('@').unwrap();
+        assert!(commit.len() == 40, "{commit}");
+    }
+    assert!(
+        steps[3]["run"]
+            .as_str()
+            .unwrap()
+            .contains("docker build --target test .")
+    );
+}
+
+#[test]
+fn pull_requests_need_not_be_checked() {
+    let nodes = of(&with(
+        "{provider: github, owner: acme, credential: shop/github-app, checks: none}",
+    ));
+    let checks = |node: &&Node| node.address.as_str().contains("check");
+    assert_eq!(nodes.iter().filter(checks).count(), 0);
+}
+
+#[test]
+fn actions_are_of_githubs_own_server_and_need_a_credential() {
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, checks: actions}"), @"");
+    assert_snapshot!(delivery("{provider: github, owner: acme, checks: actions}"), @"");
+}
+
+/// The key of the App may do more than the cluster needs. Who gets at a Secret of the cluster has a key for one
+/// repository, and Argo CD's can only read.
+#[test]
+fn deploy_keys_keep_the_app_out_of_the_cluster() {
+    let nodes = of(&with(
+        "{provider: github, owner: acme, credential: shop/github-app, access: deploy_key}",
+    ));
+    let objects = &find(&nodes, "gitops.argo_cd")["objects"];
+    let text = objects.to_string();
+    assert!(!text.contains("githubApp") && !text.contains("shop/github-app"));
+    assert!(text.contains("git@github.com:acme/shop-gitops.git"));
+    for (address, title, read_only) in [
+        ("gitops.git.key", "shop Argo CD", true),
+        ("gitops.git_write.key", "shop Image Updater", false),
+    ] {
+        let key = find(&nodes, address);
+        assert_eq!(key["repository"], "acme/shop-gitops");
+        assert_eq!(
+            (&key["title"], &key["read_only"]),
+            (&title.into(), &read_only.into())
+        );
+        assert!(text.contains(&format!("{address}.version")), "{text}");
+    }
+    // What applies them reads their secrets, and not the App's.
+    let policy = find(&nodes, "gitops.runner.policy")["policy_document"].to_string();
+    assert!(policy.contains("gitops.git_write.secret.arn") && !policy.contains("shop/github-app"));
+    // Files are written with the App all the same.
+    assert_eq!(
+        find(&nodes, "gitops.files")["credential"],
+        "shop/github-app"
+    );
+    let root = find(&nodes, "gitops.root").to_string();
+    assert!(
+        root.contains("git@github.com:acme/shop-gitops.git"),
+        "{root}"
+    );
+}
+
+#[test]
+fn deploy_keys_are_of_githubs_own_server() {
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, access: deploy_key}"), @"");
+    assert_snapshot!(delivery("{provider: github, owner: acme, access: deploy_key}"), @"");
+}
+
 #[test]
 fn gitlab_takes_a_token() {
     let nodes = of(&with(

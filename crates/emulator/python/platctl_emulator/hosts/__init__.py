@@ -75,6 +75,7 @@ class Hosts:
         if app := body.get("app"):
             public, shown["private_key"] = new_key()
             made = App(str(app["id"]), str(app["installation"]), public, list(app["repositories"]))
+            made.permissions |= app.get("permissions", {})
             self.github.apps[made.number] = made
             for name in made.repositories:
                 self.github.repositories.setdefault(name, Repository())

@@ -51,14 +51,60 @@ def empty() -> Refused:
     return Refused(409, "Git Repository is empty.", documentation_url=DOCS)
 
 
+class Keys:
+    """The deploy keys of all repositories. A key is good for one of them."""
+
+    def __init__(self) -> None:
+        self.all: dict[str, list[dict[str, Any]]] = {}
+
+    def answer(self, request: Request, name: str, path: list[str]) -> Answer:
+        """What is asked of the keys of a repository."""
+        keys = self.all.setdefault(name, [])
+        if not path and request.method == "POST":
+            return self._add(keys, request.json())
+        if not path:
+            size, page = (int(request.query.get(key, usual)) for key, usual in (("per_page", 30), ("page", 1)))
+            return answer(200, keys[(page - 1) * size : page * size])
+        found = [key for key in keys if str(key["id"]) == path[0]]
+        if not found:
+            raise missing()
+        if request.method == "DELETE":
+            keys.remove(found[0])
+            return answer(204, {})
+        return answer(200, found[0])
+
+    def _add(self, keys: list[dict[str, Any]], body: dict[str, Any]) -> Answer:
+        kind, _, blob = str(body.get("key", "")).partition(" ")
+        try:
+            data = base64.b64decode(blob.split(" ")[0], validate=True)
+        except binascii.Error:
+            data = b""
+        if kind not in ("ssh-ed25519", "ssh-rsa") or not data.startswith(len(kind).to_bytes(4, "big") + kind.encode()):
+            raise self._invalid("key is invalid. You must supply a key in OpenSSH public key format")
+        text = f"{kind} {blob.split(' ')[0]}"
+        if any(key["key"] == text for others in self.all.values() for key in others):
+            raise self._invalid("key is already in use")
+        number = 1 + max((key["id"] for others in self.all.values() for key in others), default=0)
+        made = {"id": number, "key": text, "title": body.get("title", ""), "verified": True}
+        made["read_only"] = bool(body.get("read_only", False))
+        keys.append(made)
+        return answer(201, made)
+
+    @staticmethod
+    def _invalid(message: str) -> Refused:
+        error = {"resource": "PublicKey", "code": "custom", "field": "key", "message": message}
+        return Refused(422, "Validation Failed", errors=[error], documentation_url=DOCS)
+
+
 class GitHub:
     """All that this AWS knows of GitHub."""
 
     def __init__(self) -> None:
         self.apps: dict[str, App] = {}
         self.repositories: dict[str, Repository] = {}
+        self.keys = Keys()
         self.remaining = 5000
-        self._tokens: dict[str, tuple[float, list[str], bool]] = {}
+        self._tokens: dict[str, tuple[float, list[str], dict[str, str]]] = {}
 
     def answer(self, request: Request) -> Answer:
         """Every answer has its number, and tells how many more there may be."""
@@ -86,9 +132,16 @@ class GitHub:
         if path[0] != "repos" or len(path) < 3:
             raise missing()
         name = f"{path[1]}/{path[2]}"
-        writes = self._admitted(request, name)
-        if request.method != "GET" and not writes:
-            raise Refused(403, "Resource not accessible by integration", documentation_url=DOCS)
+        may = self._admitted(request, name)
+        not_accessible = Refused(403, "Resource not accessible by integration", documentation_url=DOCS)
+        if path[3:4] == ["keys"]:
+            if may.get("administration") != "write":
+                raise not_accessible
+            return self.keys.answer(request, name, path[4:])
+        if request.method != "GET" and may.get("contents") != "write":
+            raise not_accessible
+        if changes_workflows(request, path[3:]) and may.get("workflows") != "write":
+            raise not_accessible
         return self._of(self.repositories[name], name, request, path[3:])
 
     def _proven(self, request: Request) -> App:
@@ -131,25 +184,25 @@ class GitHub:
             text = "The permissions requested are not granted to this installation."
             raise Refused(422, text, documentation_url=DOCS)
         token = f"ghs_{secrets.token_urlsafe(27)}"
-        self._tokens[token] = time.time() + HOUR, wanted, asked.get("contents") == "write"
+        self._tokens[token] = time.time() + HOUR, wanted, asked
         ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + HOUR))
         return answer(201, {"token": token, "expires_at": ends, "permissions": asked})
 
-    def _admitted(self, request: Request, name: str) -> bool:
-        """Whether a token may write to a repository. One that it does not include is not there."""
+    def _admitted(self, request: Request, name: str) -> dict[str, str]:
+        """What a token may do in a repository. One that it does not include is not there."""
         token = request.headers.get("authorization", "").removeprefix("Bearer ").removeprefix("token ")
-        ends, names, writes = self._tokens.get(token, (0.0, [], False))
+        ends, names, may = self._tokens.get(token, (0.0, [], {}))
         if time.time() >= ends:
             raise Refused(401, "Bad credentials", documentation_url=DOCS)
         if name not in names or name not in self.repositories:
             raise missing()
-        return writes
+        return may
 
     def admits(self, token: str, name: str) -> bool | None:
         """Whether a token may write to a repository by Git; none where it may not even read it."""
-        ends, names, writes = self._tokens.get(token, (0.0, [], False))
+        ends, names, may = self._tokens.get(token, (0.0, [], {}))
         known = time.time() < ends and name in names and name in self.repositories
-        return writes if known else None
+        return may.get("contents") == "write" if known else None
 
     def _of(self, repository: Repository, name: str, request: Request, path: list[str]) -> Answer:
         about = {"full_name": name, "private": True, "default_branch": repository.default}
@@ -170,6 +223,17 @@ class GitHub:
         if call is None:
             raise missing()
         return call()
+
+
+def changes_workflows(request: Request, path: list[str]) -> bool:
+    """Whether a request writes or deletes a workflow: contents alone do not permit it."""
+    if request.method == "GET":
+        return False
+    if path[:2] == ["git", "trees"]:
+        written = [str(entry.get("path", "")) for entry in request.json().get("tree") or []]
+    else:
+        written = ["/".join(path[1:])] if path[:1] == ["contents"] else []
+    return any(one.startswith(".github/workflows/") for one in written)
 
 
 def shown(name: str, sha: str) -> dict[str, Any]:

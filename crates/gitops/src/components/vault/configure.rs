@@ -2,11 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{CONFIGURER, CONFIGURER_ROLE, account, job, vault_container};
+use super::{ADDRESS, CONFIGURER, CONFIGURER_ROLE, account, job, vault_container};
 use crate::{Inputs, Service};
 
-/// Of whichever server leads.
-const ADDRESS: &str = "http://vault-active.vault.svc:8200";
+/// Of a leader that was started before servers had certificates.
+const PLAIN: &str = "http://vault-active.vault.svc:8200";
 
 /// It logs in with its own service account, so nobody's token is kept anywhere. What is there already, it leaves: a
 /// secret is only begun. Where services are deployed with others, each is named with its namespace.
@@ -21,7 +21,13 @@ fn script(namespaces: bool) -> String {
     };
     format!(
         "\
-until VAULT_TOKEN=$(vault write -field=token auth/kubernetes/login role={CONFIGURER_ROLE} jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token); do sleep 10; done
+until VAULT_TOKEN=$(vault write -field=token auth/kubernetes/login role={CONFIGURER_ROLE} jwt=@/var/run/secrets/kubernetes.io/serviceaccount/token); do
+  if VAULT_ADDR={PLAIN} vault status > /dev/null 2>&1; then
+    echo 'The active server does not use TLS yet: the services are configured with the next sync, when vault-upgrade has replaced it'
+    exit 0
+  fi
+  sleep 10
+done
 export VAULT_TOKEN
 {each}
   printf 'path \"secret/data/%s\" {{ capabilities = [\"read\"] }}\\npath \"secret/data/%s/*\" {{ capabilities = [\"read\"] }}\\n' \"$NAME\" \"$NAME\" | vault policy write \"service-$NAME\" -
@@ -49,10 +55,9 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
     };
     let names: Vec<String> = inputs.services.iter().map(name).collect();
     let env = json!([{"name": "SERVICES", "value": names.join(" ")}]);
-    let mut container = vault_container("configure", ADDRESS, &script(namespaces), env);
-    container["volumeMounts"] = json!([{"name": "tmp", "mountPath": "/tmp"}]);
+    let container = vault_container("configure", ADDRESS, &script(namespaces), env);
     let mut job = job(CONFIGURER, container);
-    job["spec"]["template"]["spec"]["volumes"] =
-        json!([{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}]);
+    // After the job that replaces the servers: it may be what gives them a certificate.
+    job["metadata"]["annotations"]["argocd.argoproj.io/sync-wave"] = "2".into();
     vec![account(CONFIGURER), job]
 }

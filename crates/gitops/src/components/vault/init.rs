@@ -2,16 +2,26 @@
 
 use serde_json::{Value, json};
 
-use super::{CONFIGURER, CONFIGURER_ROLE, INITIALISER, account, job, vault_container};
+use super::{CONFIGURER, CONFIGURER_ROLE, INITIALISER, account, job, memory, tls, vault_container};
 use crate::Inputs;
 use crate::versions::AWS_CLI_IMAGE;
 
 /// Of the first server: the only one that can be asked before there is a leader.
-const ADDRESS: &str = "http://vault-0.vault-internal.vault.svc:8200";
+const ADDRESS: &str = "https://vault-0.vault-internal.vault.svc:8200";
 
-/// Whether Vault is new.
+/// Whether Vault is new. A server that was started before servers had certificates is told from one that is not there
+/// yet: it is asked for its status, without any token. It gets its certificate from the job that replaces it, which
+/// comes after this one.
 const LOOK: &str = "\
-until vault status -format=json > /tmp/status.json || [ $? -eq 2 ]; do sleep 5; done
+until vault status -format=json > /tmp/status.json || [ $? -eq 2 ]; do
+  answer=0
+  VAULT_ADDR=http://vault-0.vault-internal.vault.svc:8200 vault status > /dev/null 2>&1 || answer=$?
+  case $answer in
+    0) touch /keys/plain; exit 0 ;;
+    2) echo 'vault-0 was started without TLS and is sealed: delete the pods of the StatefulSet vault/vault'; exit 1 ;;
+  esac
+  sleep 5
+done
 if grep -q '\"initialized\": true' /tmp/status.json; then exit 0; fi
 touch /keys/new
 ";
@@ -59,6 +69,10 @@ if login > /dev/null 2>&1; then
   if [ -s /keys/init.json ]; then end_token; fi
   exit 0
 fi
+if [ -e /keys/plain ]; then
+  echo 'vault-0 does not use TLS yet: vault-upgrade replaces it'
+  exit 0
+fi
 if [ ! -s /keys/init.json ]; then
   echo 'Vault is initialised, but service accounts cannot log in, and its first token is in Secrets Manager only: docs/platform.md of platctl says what to do by hand'
   exit 1
@@ -82,8 +96,8 @@ end_token
 /// Its pods are not ready before it is unsealed, and it is not unsealed before this has run: so this belongs to the
 /// same wave as the servers, never to a later one.
 pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
-    let memory =
-        json!([{"name": "keys", "mountPath": "/keys"}, {"name": "tmp", "mountPath": "/tmp"}]);
+    let [keys, tmp] =
+        ["keys", "tmp"].map(|name| json!({"name": name, "mountPath": format!("/{name}")}));
     let aws = |name: &str, command: &str| {
         json!({
             "name": name,
@@ -96,12 +110,12 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
             ],
             "resources": super::JOB.json(),
             "securityContext": super::quiet(),
-            "volumeMounts": memory,
+            "volumeMounts": [keys, tmp],
         })
     };
     let vault = |name: &str, command: &str, env: Value| {
         let mut container = vault_container(name, ADDRESS, command, env);
-        container["volumeMounts"] = memory.clone();
+        container["volumeMounts"] = json!([keys, tmp, tls::mount()]);
         container
     };
     let set_up = vault(
@@ -118,8 +132,9 @@ pub(super) fn objects(inputs: &Inputs) -> Vec<Value> {
         aws("hand-over", HAND_OVER),
     ]);
     pod["volumes"] = json!([
-        {"name": "keys", "emptyDir": {"medium": "Memory", "sizeLimit": "1Mi"}},
-        {"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}},
+        tls::authority_volume(),
+        memory("keys", 1),
+        memory("tmp", 16)
     ]);
     vec![account(INITIALISER), job]
 }

@@ -2,6 +2,7 @@
 
 mod configure;
 mod init;
+pub(crate) mod tls;
 mod upgrade;
 
 use serde_json::{Value, json};
@@ -24,6 +25,8 @@ const JOB: Resources = Resources::new(10, 64, 256);
 pub(crate) const AGENT: Resources = Resources::new(25, 64, 128);
 const INITIALISER: &str = "vault-init";
 const CONFIGURER: &str = "vault-config";
+/// Where whoever leads is reached.
+pub(crate) const ADDRESS: &str = "https://vault-active.vault.svc:8200";
 /// The role in Vault that both log in to. No service's name has a dot in it.
 const CONFIGURER_ROLE: &str = "platctl.config";
 
@@ -31,14 +34,17 @@ const CONFIGURER_ROLE: &str = "platctl.config";
 fn configuration(inputs: &Inputs, replicas: u8) -> Value {
     let join_each = (0..replicas).map(|number| {
         format!(
-            "  retry_join {{\n    leader_api_addr = \"http://vault-{number}.vault-internal:8200\"\n  }}\n"
+            "  retry_join {{\n    leader_api_addr = \"https://vault-{number}.vault-internal:8200\"\n    \
+             leader_ca_cert_file = \"{}\"\n  }}\n",
+            tls::AUTHORITY
         )
     });
     let storage = join_each.collect::<String>();
     let text = format!(
-        "ui = true\nlistener \"tcp\" {{\n  address = \"[::]:8200\"\n  cluster_address = \"[::]:8201\"\n  tls_disable = 1\n}}\n\
+        "ui = true\nlistener \"tcp\" {{\n  address = \"[::]:8200\"\n  cluster_address = \"[::]:8201\"\n{}}}\n\
          storage \"raft\" {{\n  path = \"/vault/data\"\n{storage}}}\nservice_registration \"kubernetes\" {{}}\n\
          seal \"awskms\" {{\n  region = \"{}\"\n  kms_key_id = \"",
+        tls::listener(),
         inputs.region
     );
     join([text.into(), inputs.vault_key.clone(), "\"\n}\n".into()])
@@ -53,10 +59,16 @@ fn quiet() -> Value {
     json!({"allowPrivilegeEscalation": false, "readOnlyRootFilesystem": true, "capabilities": {"drop": ["ALL"]}})
 }
 
+/// A volume of a job that is in memory alone.
+fn memory(name: &str, mebibytes: u8) -> Value {
+    json!({"name": name, "emptyDir": {"medium": "Memory", "sizeLimit": format!("{mebibytes}Mi")}})
+}
+
 /// A container that speaks to Vault.
 fn vault_container(name: &str, address: &str, command: &str, env: Value) -> Value {
     let mut variables = vec![
         json!({"name": "VAULT_ADDR", "value": address}),
+        json!({"name": "VAULT_CACERT", "value": tls::AUTHORITY}),
         json!({"name": "HOME", "value": "/tmp"}),
     ];
     if let Value::Array(more) = env {
@@ -69,6 +81,7 @@ fn vault_container(name: &str, address: &str, command: &str, env: Value) -> Valu
         "env": variables,
         "resources": JOB.json(),
         "securityContext": quiet(),
+        "volumeMounts": [tls::mount(), {"name": "tmp", "mountPath": "/tmp"}],
     })
 }
 
@@ -89,6 +102,7 @@ fn job(name: &str, container: Value) -> Value {
                         "seccompProfile": {"type": "RuntimeDefault"},
                     },
                     "containers": [container],
+                    "volumes": [tls::authority_volume(), memory("tmp", 16)],
                 },
             },
         },
@@ -107,11 +121,41 @@ fn injector_labels() -> Value {
     json!({"app.kubernetes.io/name": "vault-agent-injector", "component": "webhook"})
 }
 
+/// What the pods of the servers are made of, beside what the chart says.
+fn server_pods() -> Value {
+    json!({
+        "resources": CONTAINER.json(),
+        "topologySpreadConstraints": spread(&server_labels()),
+        "volumes": tls::volumes(),
+        "volumeMounts": [tls::mount()],
+        // For people who open a shell there.
+        "extraEnvironmentVars": {"VAULT_CACERT": tls::AUTHORITY},
+        "extraContainers": [tls::watch()],
+        "shareProcessNamespace": true,
+    })
+}
+
 fn values(inputs: &Inputs, settings: &Settings) -> Value {
     let wanted = settings.vault();
     let replicas = replicas(settings);
+    let mut server = server_pods();
+    // A server that is replaced by itself could be the leader: a job replaces them, standbys first.
+    server["updateStrategyType"] = "OnDelete".into();
+    server["serviceAccount"] = json!({"create": true, "name": SERVER});
+    server["dataStorage"] = json!({
+        "enabled": true,
+        "size": format!("{}Gi", wanted.disk_gib.unwrap_or(10)),
+        "storageClass": STORAGE,
+    });
+    server["ha"] = json!({
+        "enabled": true,
+        "replicas": replicas,
+        // The name of each server, which its certificate has: it does not have their addresses.
+        "apiAddr": "https://$(VAULT_K8S_POD_NAME).vault-internal.vault.svc:8200",
+        "raft": {"enabled": true, "setNodeId": true, "config": configuration(inputs, replicas)},
+    });
     json!({
-        "global": {"tlsDisable": true},
+        "global": {"tlsDisable": false},
         "injector": {
             "enabled": true,
             "replicas": INJECTORS,
@@ -124,23 +168,7 @@ fn values(inputs: &Inputs, settings: &Settings) -> Value {
                 "memLimit": format!("{}Mi", AGENT.limit),
             },
         },
-        "server": {
-            "resources": CONTAINER.json(),
-            "topologySpreadConstraints": spread(&server_labels()),
-            // A server that is replaced by itself could be the leader: a job replaces them, standbys first.
-            "updateStrategyType": "OnDelete",
-            "serviceAccount": {"create": true, "name": SERVER},
-            "dataStorage": {
-                "enabled": true,
-                "size": format!("{}Gi", wanted.disk_gib.unwrap_or(10)),
-                "storageClass": STORAGE,
-            },
-            "ha": {
-                "enabled": true,
-                "replicas": replicas,
-                "raft": {"enabled": true, "setNodeId": true, "config": configuration(inputs, replicas)},
-            },
-        },
+        "server": server,
     })
 }
 
@@ -148,8 +176,8 @@ pub(crate) const COMPONENT: Component = Component {
     name: "vault",
     purpose: "Stores the secrets of services, and injects them into their pods",
     namespace: "vault",
-    wave: -2,
-    needs: &["storage"],
+    wave: -1,
+    needs: &["cert-manager", "storage"],
     chart: Some(VAULT),
     // The servers state no security context that is complete.
     pod_security: PodSecurity::Baseline,
@@ -178,16 +206,18 @@ pub(crate) const COMPONENT: Component = Component {
     exits: |_, _| vec![Exit::https()],
     pods: |_, settings| {
         vec![
-            Pods::of("vault", replicas(settings).into(), &[CONTAINER]),
+            Pods::of("vault", replicas(settings).into(), &[CONTAINER, tls::WATCH]),
             Pods::of("vault-agent-injector", INJECTORS, &[INJECTOR]),
         ]
     },
     values,
     objects: |inputs, settings| {
+        let replicas = replicas(settings);
         let objects = init::objects(inputs).into_iter();
         objects
+            .chain([tls::certificate(replicas)])
             .chain(configure::objects(inputs))
-            .chain(upgrade::objects(replicas(settings)))
+            .chain(upgrade::objects(replicas))
             .collect()
     },
     workloads: |inputs| {
@@ -227,6 +257,7 @@ pub(crate) const COMPONENT: Component = Component {
     },
     leftovers: &[VOLUMES],
     health: &[
+        "Certificate vault/vault-tls",
         "StatefulSet vault/vault",
         "Deployment vault/vault-agent-injector",
         "Job vault/vault-init",
@@ -238,7 +269,7 @@ pub(crate) const COMPONENT: Component = Component {
         title: "Vault",
         service: "vault",
         port: 8200,
-        tls: false,
+        tls: true,
         local_port: 8200,
         login: Login::Other {
             how: "with a token: `vault operator generate-root` makes one from three of the five recovery keys, which \

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{JOB, account, job, quiet};
+use super::{JOB, account, job, memory, quiet, server_pods};
 use crate::component::anew;
 use crate::versions::{AWS_CLI_IMAGE, VAULT};
 
@@ -60,7 +60,7 @@ pub(super) fn objects(replicas: u8) -> Vec<Value> {
         "env": [
             {"name": "SERVERS", "value": replicas.to_string()},
             {"name": "CHART", "value": VAULT.version},
-            {"name": "RESOURCES", "value": super::CONTAINER.json().to_string()},
+            {"name": "PODS", "value": server_pods().to_string()},
             {"name": "HOME", "value": "/tmp"},
         ],
         "resources": JOB.json(),
@@ -74,8 +74,7 @@ pub(super) fn objects(replicas: u8) -> Vec<Value> {
     job["metadata"]["annotations"] = annotations;
     // One that waits for ever would hold back the commit that mends it.
     job["spec"]["activeDeadlineSeconds"] = 3600.into();
-    job["spec"]["template"]["spec"]["volumes"] =
-        json!([{"name": "tmp", "emptyDir": {"medium": "Memory", "sizeLimit": "16Mi"}}]);
+    job["spec"]["template"]["spec"]["volumes"] = json!([memory("tmp", 16)]);
     let servers: Vec<String> = (0..replicas)
         .map(|number| format!("vault-{number}"))
         .collect();
