@@ -45,7 +45,9 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
         } else if fields.is(&path, Fact::StatedMap) {
             shared_map(&Value::Null, &path, desired, live.get(key), &mut changes);
         } else {
-            compare(path, Some(desired), live.get(key), &mut changes);
+            // What is stated as nothing is to be removed.
+            let desired = Some(desired).filter(|desired| !desired.is_null());
+            compare(path, desired, live.get(key), &mut changes);
         }
     }
     forgotten_maps(comparison, live, &mut changes);
@@ -227,6 +229,17 @@ mod tests {
             )
             .is_empty()
         );
+    }
+
+    #[test]
+    fn what_is_stated_as_nothing_is_removed() {
+        let got = changes(
+            json!({"note": null}),
+            json!({"note": "theirs"}),
+            Value::Null,
+        );
+        assert_eq!(got, [r#"/note "theirs" -"#]);
+        assert!(changes(json!({"note": null}), json!({"size": 1}), Value::Null).is_empty());
     }
 
     #[test]

@@ -91,27 +91,18 @@ pub(super) async fn logging(cloud: &Cloud, name: &str) -> CloudResult<Option<Log
     }))
 }
 
-/// Written whole: the format of the keys and the grants go back as they are now.
-pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<()> {
-    let enabled = LoggingEnabled::builder()
-        .target_bucket(logging.target_bucket.as_str())
-        .target_prefix(&logging.target_prefix)
-        .build();
-    let mut enabled = built(enabled)?;
-    if let Some(now) = cloud
-        .s3
-        .get_bucket_logging()
-        .bucket(name)
-        .send()
-        .ask()
-        .await?
-        .logging_enabled
-    {
-        enabled.target_object_key_format = now.target_object_key_format;
-        enabled.target_grants = now.target_grants.filter(|grants| !grants.is_empty());
-    }
+/// Written whole: the format of the keys and the grants go back as they are now. Without settings, no logs are written.
+pub(super) async fn put_logging(
+    cloud: &Cloud,
+    name: &str,
+    logging: Option<&Logging>,
+) -> CloudResult<()> {
+    let enabled = match logging {
+        Some(logging) => Some(over(cloud, name, logging).await?),
+        None => None,
+    };
     let status = BucketLoggingStatus::builder()
-        .logging_enabled(enabled)
+        .set_logging_enabled(enabled)
         .build();
     let call = cloud
         .s3
@@ -119,6 +110,21 @@ pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) ->
         .bucket(name)
         .bucket_logging_status(status);
     call.send().ask().await.map(drop)
+}
+
+/// The settings as they are now, with those that are stated.
+async fn over(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<LoggingEnabled> {
+    let enabled = LoggingEnabled::builder()
+        .target_bucket(logging.target_bucket.as_str())
+        .target_prefix(&logging.target_prefix)
+        .build();
+    let mut enabled = built(enabled)?;
+    let now = cloud.s3.get_bucket_logging().bucket(name);
+    if let Some(now) = now.send().ask().await?.logging_enabled {
+        enabled.target_object_key_format = now.target_object_key_format;
+        enabled.target_grants = now.target_grants.filter(|grants| !grants.is_empty());
+    }
+    Ok(enabled)
 }
 
 pub(super) async fn cors(cloud: &Cloud, name: &str) -> CloudResult<Vec<CorsRule>> {
@@ -218,22 +224,24 @@ pub(super) async fn object_lock(cloud: &Cloud, name: &str) -> CloudResult<Option
         }))
 }
 
+/// Without a retention, new objects are not locked. The bucket stays one that can lock objects.
 pub(super) async fn put_object_lock(
     cloud: &Cloud,
     name: &str,
-    lock: &ObjectLock,
+    lock: Option<&ObjectLock>,
 ) -> CloudResult<()> {
-    let retention = DefaultRetention::builder()
-        .mode(ObjectLockRetentionMode::from(lock.mode.as_str()))
-        .days(lock.days)
-        .build();
+    let rule = lock.map(|lock| {
+        let retention = DefaultRetention::builder()
+            .mode(ObjectLockRetentionMode::from(lock.mode.as_str()))
+            .days(lock.days)
+            .build();
+        ObjectLockRule::builder()
+            .default_retention(retention)
+            .build()
+    });
     let configuration = ObjectLockConfiguration::builder()
         .object_lock_enabled(ObjectLockEnabled::Enabled)
-        .rule(
-            ObjectLockRule::builder()
-                .default_retention(retention)
-                .build(),
-        )
+        .set_rule(rule)
         .build();
     let call = cloud
         .s3
