@@ -107,7 +107,7 @@ class Trial:
         self.proxy.begin(Members(self.model, path.__eq__), self.reads, self.change.updates)
         ended = self.world.run("plan", self.kind, self.world.spec(self.kind), self.proxy.endpoint)
         changes = [change["path"] for change in ended.step().get("changes", [])]
-        return f"the plan changes it with {', '.join(changes)}" if changes else "the plan does not change it"
+        return f"the plan changes {', '.join(changes)}" if changes else "the plan does not change it"
 
     def _run(self, wanted: Callable[[str], bool]) -> tuple[dict[str, str], Members]:
         """Makes the change with some members added to what is read. Those that are lost, and why."""
@@ -116,7 +116,7 @@ class Trial:
         ended = self.world.run("apply", self.kind, self.spec, self.proxy.endpoint)
         lost = {path: f"no update is made: {ended.errors()[:300]}" for path in members.added}
         for request in self.proxy.requests:
-            if request.model is self.model and request.operation in self.change.updates:
+            if request.model.name == self.model.name and request.operation in self.change.updates:
                 self.made.add(request.operation)
                 for path in members.added:
                     if path.startswith(request.operation + "."):
@@ -127,13 +127,13 @@ class Trial:
 
     def _missing(self, members: Members, request: Document, path: str) -> str:
         """Why a request does not keep a member; nothing if it does."""
-        if members.carried(request, path) >= members.added[path]:
+        if members.is_carried(request, path):
             return ""
         container = members.container(request, path)
         if self.known(Finding("patch", self.kind.name, container)):
             self.patched.add(container)
             return ""
-        return f"it is not in the update, which has no such member of {container}"
+        return f"the update has no such member of {container}"
 
 
 @dataclass(frozen=True)

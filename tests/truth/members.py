@@ -38,7 +38,7 @@ def reachable(model: Service, shape: str, path: tuple[str, ...] = ()) -> Iterato
 
 
 def likeness(model: Service, one: str, other: str) -> int:
-    """How much of a structure is in another one: members of the same name, and more where they are of the same shape."""
+    """How much of a structure is in another one: members of one name, and more where they are of one shape, too."""
     members = {plain(name): ref["shape"] for name, ref in model.shape(other).get("members", {}).items()}
     score = 0
     for name, ref in model.shape(one).get("members", {}).items():
@@ -114,7 +114,7 @@ def _structure(model: Service, shape: str, around: tuple[str, ...]) -> Any:
     if shape in around:
         return None
     found = model.shape(shape)
-    values = {}
+    values: dict[str, Any] = {}
     for name in [*found.get("required", []), *found.get("members", {})]:
         # What has to be there; if nothing has to, one thing, so that it is something at all.
         if name not in values and (name in found.get("required", []) or not values):
@@ -183,14 +183,16 @@ class Members:
         found: str = self.model.shape(ref["shape"])["type"]
         return "named" if ref.get("location") in ("uri", "querystring") else found
 
-    def carried(self, document: Document, path: str) -> int:
-        """How often a request has a member with the value that was added."""
+    def is_carried(self, document: Document, path: str) -> bool:
+        """Whether a request has a member with the value that was added, in every structure of it that has to."""
         update, *names = path.split(".")
-        taken, found = self.model.input(update), 0
-        for part, shape in at(document, self.model, taken or "", tuple(names[:-1])):
+        parts = list(at(document, self.model, self.model.input(update) or "", tuple(names[:-1])))
+        found = 0
+        for part, shape in parts:
             ref = self.model.shape(shape)["members"][names[-1]]
             found += part.has(names[-1], ref) and self._same(part, names[-1], ref)
-        return found
+        # The answer may be about other objects, too.
+        return 0 < found >= min(len(parts), self.added[path])
 
     def container(self, document: Document, path: str) -> str:
         """The structure, or the operation itself, that does not have the member, or what the member is in."""

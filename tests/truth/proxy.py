@@ -5,6 +5,7 @@ something is recorded and refused, so that nothing ever changes.
 from __future__ import annotations
 
 import http.client
+import json
 import sys
 import threading
 from collections.abc import Callable
@@ -13,13 +14,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import wire
-from botocore_models import Service
 from carried import READS
 from members import Members, anchors
 
-SHUT = b'<ErrorResponse><Error><Code>ValidationError</Code><Message>recorded</Message></Error></ErrorResponse>'
-SHUT_EC2 = b'<Response><Errors><Error><Code>ValidationError</Code><Message>recorded</Message></Error></Errors></Response>'
-SHUT_S3 = b'<Error><Code>ValidationError</Code><Message>recorded</Message></Error>'
+# What errors of S3 and EC2 stand in, and those of all other services that speak XML.
+FORMS = {"s3": "<Error>{}</Error>", "ec2": "<Response><Errors><Error>{}</Error></Errors></Response>"}
+FORM = "<ErrorResponse><Error>{}</Error></ErrorResponse>"
+SAID = {"__type": "ValidationException", "message": "recorded"}
 
 # Status, headers and body.
 Answer = tuple[int, dict[str, str], bytes]
@@ -67,7 +68,7 @@ class Proxy:
                 self.requests.append(message)
             return refusal(message)
         status, headers, body = forward()
-        if status == 200 and message.model is members.model and message.operation in self.reads:
+        if status == 200 and message.model.name == members.model.name and message.operation in self.reads:
             body = message.changed(body, headers, lambda answer: self._add(members, message, answer))
         return status, headers, body
 
@@ -119,11 +120,9 @@ class Proxy:
 def refusal(message: wire.Message) -> Answer:
     """An error that nobody repeats, in the protocol of the request."""
     if message.protocol == wire.CBOR:
-        said = wire.cbor.encode({"__type": "ValidationException", "message": "recorded"})
-        return 400, {"content-type": "application/cbor", "smithy-protocol": wire.CBOR}, said
+        return 400, {"content-type": "application/cbor", "smithy-protocol": wire.CBOR}, wire.cbor.encode(SAID)
     if message.protocol in ("json", "rest-json"):
-        headers = {"content-type": "application/json", "x-amzn-errortype": "ValidationException"}
-        return 400, headers, b'{"__type": "ValidationException", "message": "recorded"}'
-    forms = {"ec2": SHUT_EC2}
-    said = SHUT_S3 if message.model.name == "s3" else forms.get(message.protocol, SHUT)
-    return 400, {"content-type": "text/xml"}, said
+        headers = {"content-type": "application/json", "x-amzn-errortype": SAID["__type"]}
+        return 400, headers, json.dumps(SAID).encode()
+    text = f"<Code>ValidationError</Code><Message>{SAID['message']}</Message>"
+    return 400, {"content-type": "text/xml"}, FORMS.get(message.model.name, FORM).format(text).encode()

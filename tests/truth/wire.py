@@ -175,7 +175,7 @@ class Form:
         self.values, self.prefix, self.ec2 = values, prefix, ec2
 
     def _name(self, name: str, ref: Shape) -> str:
-        own = ref.get("locationName", name)
+        own: str = ref.get("locationName", name)
         if self.ec2:
             own = ref.get("queryName") or own[0].upper() + own[1:]
         return self.prefix + own
@@ -287,7 +287,8 @@ class Message:
         if self.protocol == "rest-xml":
             # A body that is no XML is one text, such as a policy.
             is_xml = self.body.lstrip().startswith(b"<")
-            return self._around(shape, Xml(ElementTree.fromstring(self.body) if is_xml else ElementTree.Element("text")))
+            root = ElementTree.fromstring(self.body) if is_xml else ElementTree.Element("text")
+            return self._around(shape, Xml(root))
         return self._around(shape, Json(json.loads(self.body or b"{}")))
 
     def changed(self, body: bytes, headers: dict[str, str], change: Any) -> bytes:
@@ -307,7 +308,7 @@ class Message:
         inner = next((child for child in root if child.tag.rpartition("}")[2] == wrapper), root)
         change(answer._around(output["shape"], Xml(inner)))
         headers.update({name: value for name, value in answer.headers.items() if name.startswith("x-amz")})
-        return ElementTree.tostring(root, encoding="utf-8", xml_declaration=True)
+        return bytes(ElementTree.tostring(root, encoding="utf-8", xml_declaration=True))
 
 
 def read(method: str, url: str, headers: dict[str, str], body: bytes) -> Message | None:

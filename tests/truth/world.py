@@ -52,9 +52,14 @@ def placeholders() -> tuple[Placeholder, ...]:
     if len(rows) != table.count("one("):
         raise ValueError(f"{PLACEHOLDERS.name} is written in another way than it is read here")
     return tuple(
-        Placeholder(*row, tuple((path, json.loads(raw or text)) for path, raw, text in CHANGE.findall(changes)))
-        for *row, changes in rows
+        Placeholder(text, kind, output, address, tuple(_changes(changes)))
+        for text, kind, output, address, changes in rows
     )
+
+
+def _changes(text: str) -> Iterator[tuple[str, Any]]:
+    for path, raw, plain in CHANGE.findall(text):
+        yield path, json.loads(raw or plain)
 
 
 @cache
