@@ -60,9 +60,12 @@ def anchors(model: Service, reads: tuple[str, ...], update: str) -> list[Anchor]
 
     def look(shape: str, written: tuple[str, ...]) -> None:
         alike = [row for row in answers if row[2] == shape] if written else []
-        best = max((likeness(model, shape, row[2]) for row in answers), default=0)
-        if not alike and best >= 2:
-            alike = [row for row in answers if likeness(model, shape, row[2]) == best]
+        if not alike:
+            # One name in common says nothing, but of a whole answer.
+            likely = [(likeness(model, shape, row[2]), row) for row in answers]
+            likely = [(score, row) for score, row in likely if score >= (2 if row[1] else 1)]
+            best = max((score for score, _ in likely), default=0)
+            alike = [row for score, row in likely if score == best]
         found.extend(Anchor(read, path, other, update, written, shape) for read, path, other in alike)
         known = {plain(name) for *_, other in alike for name in model.shape(other).get("members", {})}
         for name, ref in model.shape(shape).get("members", {}).items():

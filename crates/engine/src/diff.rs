@@ -45,9 +45,10 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
         } else if fields.is(&path, Fact::StatedMap) {
             shared_map(&Value::Null, &path, desired, live.get(key), &mut changes);
         } else {
-            // What is stated as nothing is to be removed.
-            let desired = Some(desired).filter(|desired| !desired.is_null());
-            compare(path, desired, live.get(key), &mut changes);
+            // What is stated as nothing is not to be there.
+            let is_set = |value: &&Value| !value.is_null();
+            let (desired, live) = (Some(desired).filter(is_set), live.get(key).filter(is_set));
+            compare(path, desired, live, &mut changes);
         }
     }
     forgotten_maps(comparison, live, &mut changes);
