@@ -48,6 +48,13 @@ def likeness(model: Service, one: str, other: str) -> int:
     return score
 
 
+def shares_a_value(model: Service, one: str, other: str) -> bool:
+    """Whether two structures have a member in common that is no structure and holds none."""
+    members = {plain(name) for name in model.shape(other).get("members", {})}
+    values = model.shape(one).get("members", {}).items()
+    return any(plain(name) in members and not structure(model, ref["shape"]) for name, ref in values)
+
+
 @cache
 def anchors(model: Service, reads: tuple[str, ...], update: str) -> list[Anchor]:
     """Where what an update writes is in the answers to reads."""
@@ -61,9 +68,10 @@ def anchors(model: Service, reads: tuple[str, ...], update: str) -> list[Anchor]
     def look(shape: str, written: tuple[str, ...]) -> None:
         alike = [row for row in answers if row[2] == shape] if written else []
         if not alike:
-            # One name in common says nothing, but of a whole answer.
+            # One name in common says nothing, but that of a value in a whole answer.
             likely = [(likeness(model, shape, row[2]), row) for row in answers]
-            likely = [(score, row) for score, row in likely if score >= (2 if row[1] else 1)]
+            whole = [row for row in answers if not row[1] and shares_a_value(model, shape, row[2])]
+            likely = [(score, row) for score, row in likely if score >= 2 or row in whole]
             best = max((score for score, _ in likely), default=0)
             alike = [row for score, row in likely if score == best]
         found.extend(Anchor(read, path, other, update, written, shape) for read, path, other in alike)
