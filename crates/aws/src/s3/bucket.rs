@@ -525,9 +525,13 @@ mod tests {
                 lock.is_some_and(|lock| lock.rule().is_none())
             })
             .then_output(|| PutObjectLockConfigurationOutput::builder().build());
-        let rules = [&logging, &lock, &policy];
+        let s3 = mock_client!(
+            aws_sdk_s3,
+            RuleMode::Sequential,
+            &[&logging, &lock, &policy]
+        );
         let cloud = Cloud {
-            s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, rules).into(),
+            s3: s3.into(),
             ..cloud()
         };
         let before = json!("something");
