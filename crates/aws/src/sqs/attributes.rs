@@ -27,10 +27,11 @@ pub(super) fn stated(spec: &Spec) -> Vec<(&'static str, Name, String)> {
 }
 
 /// The attributes that a queue can be without and that a spec does not state, each with the field that it comes from.
+/// Encryption is not among them: a queue has one kind of it or the other.
 pub(super) fn removable(spec: &Spec) -> impl Iterator<Item = (&'static str, Name)> {
     let fields = documents(spec).into_iter();
     fields
-        .filter(|(path, _, value)| value.is_none() && *path != "/sqs_managed_sse_enabled")
+        .filter(|(path, _, value)| value.is_none() && path.ends_with("policy"))
         .map(|(path, name, _)| (path, name))
 }
 

@@ -276,7 +276,6 @@ impl Kind for Queue {
             ("visibility_timeout", json!(30)),
             ("redrive_policy", Value::Null),
             ("redrive_allow_policy", Value::Null),
-            ("kms_master_key_id", Value::Null),
             ("policy", Value::Null),
         ]
     }
