@@ -14,7 +14,7 @@ from kinds import Kind
 from packages import plain
 
 # Operations that change what there is. Tags, tokens and switches of the call itself are no settings of the object.
-CHANGES = re.compile(r"^(Update|Modify|Put|Set|Change|Replace|CreateLaunchTemplateVersion)(?!Tags|RecordSets)")
+CHANGES = re.compile(r"^(Update|Modify|Put|Set|Change|Replace)(?!Tags|RecordSets)")
 READS = re.compile(r"^(Describe|Get|List|Head|BatchGet)")
 SETTER = re.compile(r"\.(?:set_|r#)?(\w+)\([\w&\"(\[]|\b(\w+): |\.(\w+) = ")
 

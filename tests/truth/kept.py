@@ -26,6 +26,8 @@ from world import World, named, put, world
 
 LIST = Path(__file__).with_name("changes.toml")
 AT_ONCE = 2
+# A launch template is changed by a new version of it.
+VERSIONS = ("CreateLaunchTemplateVersion",)
 CHECKS = ("lost", "patch", "untried")
 
 
@@ -47,7 +49,9 @@ def changes() -> list[Change]:
 def updates(kind: Kind) -> set[str]:
     """The operations that update the objects of a kind."""
     model = own(kind)
-    return {name for name in called(kind)[model.name] if CHANGES.match(name)} if model else set()
+    if model is None:
+        return set()
+    return {name for name in called(kind)[model.name] if CHANGES.match(name) or name in VERSIONS}
 
 
 def untried(kind: Kind) -> Iterator[Finding]:
