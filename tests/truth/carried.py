@@ -15,7 +15,7 @@ from packages import plain
 
 # Operations that change what there is. Tags, tokens and switches of the call itself are no settings of the object.
 CHANGES = re.compile(r"^(Update|Modify|Put|Set|Change|Replace)(?!Tags|RecordSets)")
-READS = re.compile(r"^(Describe|Get|List|BatchGet)")
+READS = re.compile(r"^(Describe|Get|List|Head|BatchGet)")
 SETTER = re.compile(r"\.(?:set_|r#)?(\w+)\([\w&\"(\[]|\b(\w+): |\.(\w+) = ")
 
 

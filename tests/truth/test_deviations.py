@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import kept
 import test_authorization
 import test_botocore_models
 import test_carried
@@ -36,6 +37,6 @@ def test_what_is_listed_is_fine() -> None:
 
 
 def test_every_check_of_the_list_is_made() -> None:
-    models = test_botocore_models.CHECKS | test_carried.CHECKS
+    models = test_botocore_models.CHECKS | test_carried.CHECKS | dict.fromkeys(kept.CHECKS)
     made = {"type", *test_cloudformation.CHECKS, *test_authorization.CHECKS, *models}
     assert {deviation.check for deviation in listed()} <= made

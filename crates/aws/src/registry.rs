@@ -302,9 +302,9 @@ mod tests {
     #[test]
     fn what_aws_cannot_reset_is_refused_with_what_can_be_reset() {
         let mut role = bound("iam.Role").example();
-        role["permissions_boundary"] = serde_json::Value::Null;
+        role["path"] = serde_json::Value::Null;
         let error = bound("iam.Role").declare(role).unwrap_err();
-        assert_eq!(error.path, "/permissions_boundary");
+        assert_eq!(error.path, "/path");
         assert!(
             error
                 .message

@@ -45,7 +45,10 @@ pub fn diff(comparison: &Comparison<'_>) -> Vec<Change> {
         } else if fields.is(&path, Fact::StatedMap) {
             shared_map(&Value::Null, &path, desired, live.get(key), &mut changes);
         } else {
-            compare(path, Some(desired), live.get(key), &mut changes);
+            // What is stated as nothing is not to be there.
+            let is_set = |value: &&Value| !value.is_null();
+            let (desired, live) = (Some(desired).filter(is_set), live.get(key).filter(is_set));
+            compare(path, desired, live, &mut changes);
         }
     }
     forgotten_maps(comparison, live, &mut changes);
@@ -227,6 +230,17 @@ mod tests {
             )
             .is_empty()
         );
+    }
+
+    #[test]
+    fn what_is_stated_as_nothing_is_removed() {
+        let got = changes(
+            json!({"note": null}),
+            json!({"note": "theirs"}),
+            Value::Null,
+        );
+        assert_eq!(got, [r#"/note "theirs" -"#]);
+        assert!(changes(json!({"note": null}), json!({"size": 1}), Value::Null).is_empty());
     }
 
     #[test]

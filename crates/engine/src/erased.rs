@@ -407,6 +407,26 @@ fn read<T: DeserializeOwned + Serialize>(spec: Value) -> Result<(T, Value), Spec
     Ok((typed, value))
 }
 
+/// The same, with the fields that are stated as nothing and that the cloud can remove: a spec has no value for them.
+fn read_with_removed<K: Kind, T: DeserializeOwned + Serialize>(
+    spec: Value,
+) -> Result<(T, Value), SpecError> {
+    let removed: Vec<&str> = K::resets()
+        .into_iter()
+        .filter(|(field, value)| value.is_null() && spec.get(field).is_some_and(Value::is_null))
+        .map(|(field, _)| field)
+        .collect();
+    let (typed, mut value) = read::<T>(spec)?;
+    if let Some(fields) = value.as_object_mut() {
+        fields.extend(
+            removed
+                .into_iter()
+                .map(|field| (field.to_owned(), Value::Null)),
+        );
+    }
+    Ok((typed, value))
+}
+
 /// The JSON pointer of a path that a deserialiser reports.
 fn pointer(path: &serde_path_to_error::Path) -> String {
     use serde_path_to_error::Segment;
@@ -443,7 +463,7 @@ impl<K: Kind> AnyKind for Bound<K> {
     }
 
     fn declare(&self, spec: Value) -> Result<Value, SpecError> {
-        let (_, value) = read::<K::Spec<Declared>>(self.reset(spec)?)?;
+        let value = read_with_removed::<K, K::Spec<Declared>>(self.reset(spec)?)?.1;
         if !crate::input::is_expr(&value) {
             return self.resolve(value);
         }
@@ -452,7 +472,7 @@ impl<K: Kind> AnyKind for Bound<K> {
     }
 
     fn resolve(&self, spec: Value) -> Result<Value, SpecError> {
-        let (typed, value) = read::<K::Spec<Resolved>>(spec)?;
+        let (typed, value) = read_with_removed::<K, K::Spec<Resolved>>(spec)?;
         K::check(&typed)?;
         Ok(value)
     }

@@ -358,7 +358,8 @@ pub trait Kind: Sized + Send + Sync + 'static {
     }
 
     /// What the cloud sets where nothing is stated, by field: `field: null` in a stack file stands for it. Only fields
-    /// that can be changed in place, and whose value there does not depend on other fields.
+    /// that can be changed in place, and whose value there does not depend on other fields. `null` is for what the
+    /// cloud can be without: `update` gets a change of the field whose value in the spec is nothing, and removes it.
     fn resets() -> Vec<(&'static str, serde_json::Value)> {
         Vec::new()
     }

@@ -178,6 +178,7 @@ impl Kind for Repository {
             "ecr:PutImageTagMutability",
             "ecr:PutImageScanningConfiguration",
             "ecr:SetRepositoryPolicy",
+            "ecr:DeleteRepositoryPolicy",
             "ecr:TagResource",
             "ecr:UntagResource",
         ],
@@ -188,6 +189,10 @@ impl Kind for Repository {
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
     type Outputs = Outputs;
+
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("policy", Value::Null)]
+    }
 
     fn alike(path: &str, desired: &Value, live: &Value) -> bool {
         crate::alike::alike(path, desired, live)
@@ -296,13 +301,8 @@ impl Kind for Repository {
             let call = call.image_scanning_configuration(scan);
             call.send().ask().await?;
         }
-        if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
-            let call = cloud
-                .ecr
-                .set_repository_policy()
-                .repository_name(name)
-                .policy_text(policy.to_json());
-            call.send().ask().await?;
+        if changes.touch("/policy") {
+            put_policy(cloud, name, spec.policy.as_ref()).await?;
         }
         let mut edits = edits(changes, owner);
         if changes.touch("/force_delete") {
@@ -351,6 +351,19 @@ impl Kind for Repository {
             .force(live.spec.force_delete);
         call.send().ask().await.map(drop)
     }
+}
+
+async fn put_policy(cloud: &Cloud, name: &str, policy: Option<&Policy>) -> CloudResult<()> {
+    let Some(policy) = policy else {
+        let call = cloud.ecr.delete_repository_policy().repository_name(name);
+        return call.send().ask().await.map(drop);
+    };
+    let call = cloud
+        .ecr
+        .set_repository_policy()
+        .repository_name(name)
+        .policy_text(policy.to_json());
+    call.send().ask().await.map(drop)
 }
 
 #[cfg(test)]

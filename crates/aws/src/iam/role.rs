@@ -124,6 +124,7 @@ impl Kind for Role {
             "iam:UpdateRole",
             "iam:UpdateAssumeRolePolicy",
             "iam:PutRolePermissionsBoundary",
+            "iam:DeleteRolePermissionsBoundary",
             "iam:TagRole",
             "iam:UntagRole",
         ],
@@ -163,6 +164,7 @@ impl Kind for Role {
         vec![
             ("description", json!("")),
             ("max_session_duration", json!(3600)),
+            ("permissions_boundary", json!(null)),
         ]
     }
 
@@ -294,17 +296,9 @@ impl Kind for Role {
             let call = call.set_max_session_duration(duration);
             call.send().ask().await?;
         }
-        if let Some(boundary) = spec
-            .permissions_boundary
-            .as_ref()
-            .filter(|_| changes.touch("/permissions_boundary"))
-        {
-            let call = cloud
-                .iam
-                .put_role_permissions_boundary()
-                .role_name(name)
-                .permissions_boundary(boundary.as_str());
-            call.send().ask().await?;
+        if changes.touch("/permissions_boundary") {
+            let boundary = spec.permissions_boundary.as_ref();
+            put_boundary(cloud, name, boundary.map(Arn::as_str)).await?;
         }
         sync::<RoleTags>(cloud, name, changes, owner).await
     }
@@ -315,10 +309,24 @@ impl Kind for Role {
     }
 }
 
+async fn put_boundary(cloud: &Cloud, name: &str, boundary: Option<&str>) -> CloudResult<()> {
+    let Some(boundary) = boundary else {
+        let call = cloud.iam.delete_role_permissions_boundary().role_name(name);
+        return call.send().ask().await.map(drop);
+    };
+    let call = cloud
+        .iam
+        .put_role_permissions_boundary()
+        .role_name(name)
+        .permissions_boundary(boundary);
+    call.send().ask().await.map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cloud::tests::{changes, cloud, owner};
+    use aws_sdk_iam::operation::delete_role_permissions_boundary::DeleteRolePermissionsBoundaryOutput;
     use aws_sdk_iam::operation::get_role::GetRoleError;
     use aws_sdk_iam::operation::update_role::UpdateRoleOutput;
     use aws_sdk_iam::types::error::NoSuchEntityException;
@@ -386,6 +394,23 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(update.num_calls(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_boundary_that_is_stated_as_nothing_is_removed() {
+        let remove = mock!(aws_sdk_iam::Client::delete_role_permissions_boundary)
+            .match_requests(|request| request.role_name() == Some("nodes"))
+            .then_output(|| DeleteRolePermissionsBoundaryOutput::builder().build());
+        let cloud = Cloud {
+            iam: mock_client!(aws_sdk_iam, RuleMode::Sequential, &[&remove]).into(),
+            ..cloud()
+        };
+        let asked = changes(&[("/permissions_boundary", json!("arn:old"), json!(null))]);
+        let live = live(&role()).unwrap();
+        Role::update(&cloud, &live, &Role::example(), &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(remove.num_calls(), 1);
     }
 
     #[tokio::test]

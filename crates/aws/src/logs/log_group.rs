@@ -173,7 +173,9 @@ impl Kind for LogGroup {
         create: &["logs:CreateLogGroup", "logs:TagResource"],
         update: &[
             "logs:PutRetentionPolicy",
+            "logs:DeleteRetentionPolicy",
             "logs:AssociateKmsKey",
+            "logs:DisassociateKmsKey",
             "logs:TagResource",
             "logs:UntagResource",
         ],
@@ -187,6 +189,14 @@ impl Kind for LogGroup {
 
     fn alike(path: &str, desired: &serde_json::Value, live: &serde_json::Value) -> bool {
         crate::alike::alike(path, desired, live)
+    }
+
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        // Events are kept for good, and are encrypted with a key of CloudWatch Logs.
+        vec![
+            ("retention_in_days", serde_json::Value::Null),
+            ("kms_key_id", serde_json::Value::Null),
+        ]
     }
 
     fn example() -> Spec {
@@ -262,28 +272,11 @@ impl Kind for LogGroup {
         owner: &Owner,
     ) -> CloudResult<()> {
         let name = live.id.as_str();
-        if let Some(days) = spec
-            .retention_in_days
-            .filter(|_| changes.touch("/retention_in_days"))
-        {
-            let call = cloud
-                .logs
-                .put_retention_policy()
-                .log_group_name(name)
-                .retention_in_days(days);
-            call.send().ask().await?;
+        if changes.touch("/retention_in_days") {
+            put_retention(cloud, name, spec.retention_in_days).await?;
         }
-        if let Some(key) = spec
-            .kms_key_id
-            .as_ref()
-            .filter(|_| changes.touch("/kms_key_id"))
-        {
-            let call = cloud
-                .logs
-                .associate_kms_key()
-                .log_group_name(name)
-                .kms_key_id(key.as_str());
-            call.send().ask().await?;
+        if changes.touch("/kms_key_id") {
+            put_key(cloud, name, spec.kms_key_id.as_ref().map(Arn::as_str)).await?;
         }
         sync::<LogsTags>(cloud, live.outputs.arn.as_str(), changes, owner).await
     }
@@ -295,6 +288,32 @@ impl Kind for LogGroup {
             .log_group_name(live.id.as_str());
         call.send().ask().await.map(drop)
     }
+}
+
+async fn put_retention(cloud: &Cloud, name: &str, days: Option<i32>) -> CloudResult<()> {
+    let Some(days) = days else {
+        let call = cloud.logs.delete_retention_policy().log_group_name(name);
+        return call.send().ask().await.map(drop);
+    };
+    let call = cloud
+        .logs
+        .put_retention_policy()
+        .log_group_name(name)
+        .retention_in_days(days);
+    call.send().ask().await.map(drop)
+}
+
+async fn put_key(cloud: &Cloud, name: &str, key: Option<&str>) -> CloudResult<()> {
+    let Some(key) = key else {
+        let call = cloud.logs.disassociate_kms_key().log_group_name(name);
+        return call.send().ask().await.map(drop);
+    };
+    let call = cloud
+        .logs
+        .associate_kms_key()
+        .log_group_name(name)
+        .kms_key_id(key);
+    call.send().ask().await.map(drop)
 }
 
 #[cfg(test)]

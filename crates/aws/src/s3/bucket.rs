@@ -198,6 +198,7 @@ impl Kind for Bucket {
             "s3:PutBucketPublicAccessBlock",
             "s3:PutLifecycleConfiguration",
             "s3:PutBucketPolicy",
+            "s3:DeleteBucketPolicy",
             "s3:PutBucketTagging",
             "s3:PutBucketOwnershipControls",
             "s3:PutBucketLogging",
@@ -227,7 +228,16 @@ impl Kind for Bucket {
     }
 
     fn resets() -> Vec<(&'static str, Value)> {
-        vec![("logging", extras::no_logging())]
+        vec![
+            ("encryption", json!({"sse_algorithm": "AES256"})),
+            ("lifecycle_rules", json!([])),
+            ("policy", Value::Null),
+            ("object_ownership", json!("BucketOwnerEnforced")),
+            ("logging", Value::Null),
+            ("cors_rules", json!([])),
+            ("event_bridge", json!(false)),
+            ("object_lock", Value::Null),
+        ]
     }
 
     fn example() -> Spec {
@@ -433,8 +443,8 @@ impl Kind for Bucket {
         {
             extras::put_ownership(cloud, name, ownership).await?;
         }
-        if let Some(logging) = spec.logging.as_ref().filter(|_| changes.touch("/logging")) {
-            extras::put_logging(cloud, name, logging).await?;
+        if changes.touch("/logging") {
+            extras::put_logging(cloud, name, spec.logging.as_ref()).await?;
         }
         if let Some(rules) = spec
             .cors_rules
@@ -446,20 +456,11 @@ impl Kind for Bucket {
         if let Some(on) = spec.event_bridge.filter(|_| changes.touch("/event_bridge")) {
             extras::put_event_bridge(cloud, name, on).await?;
         }
-        if let Some(lock) = spec
-            .object_lock
-            .as_ref()
-            .filter(|_| changes.touch("/object_lock"))
-        {
-            extras::put_object_lock(cloud, name, lock).await?;
+        if changes.touch("/object_lock") {
+            extras::put_object_lock(cloud, name, spec.object_lock.as_ref()).await?;
         }
-        if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
-            let call = cloud
-                .s3
-                .put_bucket_policy()
-                .bucket(name)
-                .policy(policy.to_json());
-            call.send().ask().await?;
+        if changes.touch("/policy") {
+            settings::put_policy(cloud, name, spec.policy.as_ref()).await?;
         }
         Ok(())
     }
@@ -492,11 +493,64 @@ mod tests {
     use crate::cloud::tests::{changes, claim, cloud, owner};
     use aws_sdk_s3::operation::create_bucket::CreateBucketOutput;
     use aws_sdk_s3::operation::delete_bucket::DeleteBucketError;
+    use aws_sdk_s3::operation::delete_bucket_policy::DeleteBucketPolicyOutput;
     use aws_sdk_s3::operation::head_bucket::{HeadBucketError, HeadBucketOutput};
     use aws_sdk_s3::operation::put_bucket_logging::PutBucketLoggingOutput;
+    use aws_sdk_s3::operation::put_object_lock_configuration::PutObjectLockConfigurationOutput;
     use aws_sdk_s3::types::error::NotFound;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
+
+    fn bucket() -> Live<Bucket> {
+        Live {
+            id: "b".into(),
+            spec: Bucket::example(),
+            outputs: Outputs {
+                bucket: "b".into(),
+                arn: "arn:aws:s3:::b".into(),
+                unmanaged: Vec::new(),
+            },
+            owner: None,
+            phase: Phase::Ready,
+        }
+    }
+
+    #[tokio::test]
+    async fn what_is_stated_as_nothing_is_removed() {
+        let policy = mock!(aws_sdk_s3::Client::delete_bucket_policy)
+            .then_output(|| DeleteBucketPolicyOutput::builder().build());
+        let logging = mock!(aws_sdk_s3::Client::put_bucket_logging)
+            .match_requests(|request| {
+                let status = request.bucket_logging_status();
+                status.is_some_and(|status| status.logging_enabled().is_none())
+            })
+            .then_output(|| PutBucketLoggingOutput::builder().build());
+        let lock = mock!(aws_sdk_s3::Client::put_object_lock_configuration)
+            .match_requests(|request| {
+                let lock = request.object_lock_configuration();
+                lock.is_some_and(|lock| lock.rule().is_none())
+            })
+            .then_output(|| PutObjectLockConfigurationOutput::builder().build());
+        let s3 = mock_client!(
+            aws_sdk_s3,
+            RuleMode::Sequential,
+            &[&logging, &lock, &policy]
+        );
+        let cloud = Cloud {
+            s3: s3.into(),
+            ..cloud()
+        };
+        let before = json!("something");
+        let asked = changes(&[
+            ("/policy", before.clone(), json!(null)),
+            ("/logging", before.clone(), json!(null)),
+            ("/object_lock", before, json!(null)),
+        ]);
+        Bucket::update(&cloud, &bucket(), &Bucket::example(), &asked, &owner())
+            .await
+            .unwrap();
+        assert_eq!(policy.num_calls(), 1);
+    }
 
     #[tokio::test]
     async fn a_bucket_that_is_there_is_never_created_over() {
@@ -542,21 +596,6 @@ mod tests {
         assert_eq!(make.num_calls(), 1);
     }
 
-    fn live() -> Live<Bucket> {
-        let outputs = Outputs {
-            bucket: "b".into(),
-            arn: "arn:aws:s3:::b".into(),
-            unmanaged: Vec::new(),
-        };
-        Live {
-            id: "b".into(),
-            spec: Bucket::example(),
-            outputs,
-            owner: None,
-            phase: Phase::Ready,
-        }
-    }
-
     #[tokio::test]
     async fn logging_is_disabled_where_the_target_is_empty() {
         let put = mock!(aws_sdk_s3::Client::put_bucket_logging)
@@ -569,19 +608,20 @@ mod tests {
             s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&put]).into(),
             ..cloud()
         };
-        let off = serde_json::from_value(extras::no_logging()).unwrap();
+        let none = json!({"target_bucket": "", "target_prefix": ""});
+        let off = serde_json::from_value(none.clone()).unwrap();
         let spec = Spec {
             logging: Some(off),
             ..Bucket::example()
         };
         let asked = changes(&[("/logging/target_bucket", json!("logs"), json!(""))]);
-        Bucket::update(&cloud, &live(), &spec, &asked, &owner())
+        Bucket::update(&cloud, &bucket(), &spec, &asked, &owner())
             .await
             .unwrap();
         assert_eq!(put.num_calls(), 1);
         let of = |logging: Value| json!({"logging": logging});
         let on = of(json!({"target_bucket": "logs", "target_prefix": "a/"}));
-        let off = of(extras::no_logging());
+        let off = of(none);
         assert!(Bucket::alike("/logging", &off, &json!({})));
         assert!(
             !Bucket::alike("/logging", &off, &on) && !Bucket::alike("/logging", &on, &json!({}))
@@ -597,7 +637,7 @@ mod tests {
             s3: mock_client!(aws_sdk_s3, RuleMode::Sequential, &[&refuse]).into(),
             ..cloud()
         };
-        let error = Bucket::delete(&cloud, &live()).await.unwrap_err();
+        let error = Bucket::delete(&cloud, &bucket()).await.unwrap_err();
         assert!(error.message.contains("is not empty"), "{}", error.message);
     }
 }

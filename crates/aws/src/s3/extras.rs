@@ -8,7 +8,7 @@ use aws_sdk_s3::types::{
 };
 use platctl_engine::{CloudResult, Resolved, Stage};
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::settings::{built, optional};
 use crate::Cloud;
@@ -92,47 +92,43 @@ pub(super) async fn logging(cloud: &Cloud, name: &str) -> CloudResult<Option<Log
     }))
 }
 
-/// The value of the field that disables logging.
-pub(super) fn no_logging() -> Value {
-    json!({"target_bucket": "", "target_prefix": ""})
-}
-
 /// Whether two values of the field both say that there is no logging: AWS then answers nothing.
 pub(super) fn both_without_logging(desired: &Value, live: &Value) -> bool {
     let none = |logging: &Value| logging.is_null() || logging["target_bucket"] == "";
     none(desired) && none(live)
 }
 
-/// Written whole: the format of the keys and the grants go back as they are now.
-pub(super) async fn put_logging(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<()> {
-    let status = BucketLoggingStatus::builder();
-    let status = match logging.target_bucket.as_str() {
-        "" => status,
-        _ => status.logging_enabled(enabled(cloud, name, logging).await?),
+/// Written whole: the format of the keys and the grants go back as they are now. Without settings, or without a bucket
+/// in them, no logs are written.
+pub(super) async fn put_logging(
+    cloud: &Cloud,
+    name: &str,
+    logging: Option<&Logging>,
+) -> CloudResult<()> {
+    let enabled = match logging.filter(|logging| !logging.target_bucket.as_str().is_empty()) {
+        Some(logging) => Some(over(cloud, name, logging).await?),
+        None => None,
     };
+    let status = BucketLoggingStatus::builder()
+        .set_logging_enabled(enabled)
+        .build();
     let call = cloud
         .s3
         .put_bucket_logging()
         .bucket(name)
-        .bucket_logging_status(status.build());
+        .bucket_logging_status(status);
     call.send().ask().await.map(drop)
 }
 
-async fn enabled(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<LoggingEnabled> {
+/// The settings as they are now, with those that are stated.
+async fn over(cloud: &Cloud, name: &str, logging: &Logging) -> CloudResult<LoggingEnabled> {
     let enabled = LoggingEnabled::builder()
         .target_bucket(logging.target_bucket.as_str())
         .target_prefix(&logging.target_prefix)
         .build();
     let mut enabled = built(enabled)?;
-    if let Some(now) = cloud
-        .s3
-        .get_bucket_logging()
-        .bucket(name)
-        .send()
-        .ask()
-        .await?
-        .logging_enabled
-    {
+    let now = cloud.s3.get_bucket_logging().bucket(name);
+    if let Some(now) = now.send().ask().await?.logging_enabled {
         enabled.target_object_key_format = now.target_object_key_format;
         enabled.target_grants = now.target_grants.filter(|grants| !grants.is_empty());
     }
@@ -236,22 +232,24 @@ pub(super) async fn object_lock(cloud: &Cloud, name: &str) -> CloudResult<Option
         }))
 }
 
+/// Without a retention, new objects are not locked. The bucket stays one that can lock objects.
 pub(super) async fn put_object_lock(
     cloud: &Cloud,
     name: &str,
-    lock: &ObjectLock,
+    lock: Option<&ObjectLock>,
 ) -> CloudResult<()> {
-    let retention = DefaultRetention::builder()
-        .mode(ObjectLockRetentionMode::from(lock.mode.as_str()))
-        .days(lock.days)
-        .build();
+    let rule = lock.map(|lock| {
+        let retention = DefaultRetention::builder()
+            .mode(ObjectLockRetentionMode::from(lock.mode.as_str()))
+            .days(lock.days)
+            .build();
+        ObjectLockRule::builder()
+            .default_retention(retention)
+            .build()
+    });
     let configuration = ObjectLockConfiguration::builder()
         .object_lock_enabled(ObjectLockEnabled::Enabled)
-        .rule(
-            ObjectLockRule::builder()
-                .default_retention(retention)
-                .build(),
-        )
+        .set_rule(rule)
         .build();
     let call = cloud
         .s3

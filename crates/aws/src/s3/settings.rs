@@ -155,6 +155,23 @@ pub(super) async fn policy(cloud: &Cloud, name: &str) -> CloudResult<Option<Poli
         .and_then(|text| Policy::parse(&text)))
 }
 
+pub(super) async fn put_policy(
+    cloud: &Cloud,
+    name: &str,
+    policy: Option<&Policy>,
+) -> CloudResult<()> {
+    let Some(policy) = policy else {
+        let call = cloud.s3.delete_bucket_policy().bucket(name);
+        return call.send().ask().await.map(drop);
+    };
+    let call = cloud
+        .s3
+        .put_bucket_policy()
+        .bucket(name)
+        .policy(policy.to_json());
+    call.send().ask().await.map(drop)
+}
+
 /// The tag that says that objects may go with the bucket.
 const FORCE: &str = "platctl:force-destroy";
 

@@ -238,6 +238,7 @@ impl Kind for Secret {
         update: &[
             "secretsmanager:UpdateSecret",
             "secretsmanager:PutResourcePolicy",
+            "secretsmanager:DeleteResourcePolicy",
             "secretsmanager:RestoreSecret",
             "secretsmanager:TagResource",
             "secretsmanager:UntagResource",
@@ -274,7 +275,7 @@ impl Kind for Secret {
     }
 
     fn resets() -> Vec<(&'static str, Value)> {
-        vec![("description", json!(""))]
+        vec![("description", json!("")), ("resource_policy", Value::Null)]
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
@@ -406,14 +407,8 @@ impl Kind for Secret {
             let call = call.set_kms_key_id(spec.kms_key_id.as_ref().map(ToString::to_string));
             call.send().ask().await?;
         }
-        if let Some(policy) = spec
-            .resource_policy
-            .as_ref()
-            .filter(|_| changes.touch("/resource_policy"))
-        {
-            let call = cloud.secretsmanager.put_resource_policy().secret_id(id);
-            let call = call.resource_policy(policy.to_json());
-            call.send().ask().await?;
+        if changes.touch("/resource_policy") {
+            put_policy(cloud, id, spec.resource_policy.as_ref()).await?;
         }
         let mut edits = edits(changes, owner);
         if changes.touch("/recovery_window_in_days") {
@@ -457,6 +452,19 @@ impl Kind for Secret {
         };
         call.send().ask().await.map(drop)
     }
+}
+
+async fn put_policy(cloud: &Cloud, id: &str, policy: Option<&Policy>) -> CloudResult<()> {
+    let Some(policy) = policy else {
+        let call = cloud.secretsmanager.delete_resource_policy().secret_id(id);
+        return call.send().ask().await.map(drop);
+    };
+    let call = cloud
+        .secretsmanager
+        .put_resource_policy()
+        .secret_id(id)
+        .resource_policy(policy.to_json());
+    call.send().ask().await.map(drop)
 }
 
 #[cfg(test)]

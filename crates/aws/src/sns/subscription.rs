@@ -71,6 +71,9 @@ async fn confirmed(cloud: &Cloud, wanted: &Wanted<Subscription>) -> CloudResult<
         .collect())
 }
 
+/// The filter policy that lets every message through.
+const NO_CONDITIONS: &str = "{}";
+
 async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>> {
     let call = cloud
         .sns
@@ -83,7 +86,10 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<Subscription>>>
         topic_arn: owned("TopicArn").into(),
         protocol: owned("Protocol"),
         endpoint: owned("Endpoint"),
-        filter_policy: text("FilterPolicy").and_then(Document::parse),
+        // One without conditions is none.
+        filter_policy: text("FilterPolicy")
+            .filter(|policy| *policy != NO_CONDITIONS)
+            .and_then(Document::parse),
     };
     let outputs = Outputs {
         confirmed: text("PendingConfirmation") != Some("true"),
@@ -144,7 +150,23 @@ impl Kind for Subscription {
         ]
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("filter_policy", Value::Null)]
+    }
+
     fn check(spec: &Spec) -> Result<(), SpecError> {
+        if spec
+            .filter_policy
+            .as_ref()
+            .map(Document::to_json)
+            .as_deref()
+            == Some(NO_CONDITIONS)
+        {
+            return Err(SpecError::new(
+                "/filter_policy",
+                "must have a condition; to remove the filter policy, write `filter_policy: null`",
+            ));
+        }
         const PROTOCOLS: [&str; 9] = [
             "application",
             "email",
@@ -191,17 +213,14 @@ impl Kind for Subscription {
         _changes: &Changes,
         _owner: &Owner,
     ) -> CloudResult<()> {
-        if let Some(policy) = &spec.filter_policy {
-            let call = cloud
-                .sns
-                .set_subscription_attributes()
-                .subscription_arn(live.id.as_str());
-            let call = call
-                .attribute_name("FilterPolicy")
-                .attribute_value(policy.to_json());
-            call.send().ask().await?;
-        }
-        Ok(())
+        let policy = spec.filter_policy.as_ref();
+        let call = cloud
+            .sns
+            .set_subscription_attributes()
+            .subscription_arn(live.id.as_str())
+            .attribute_name("FilterPolicy")
+            .attribute_value(policy.map_or_else(|| NO_CONDITIONS.to_owned(), Document::to_json));
+        call.send().ask().await.map(drop)
     }
 
     /// One that nobody has agreed to cannot be ended; it ends by itself after two days, or with its topic.

@@ -137,7 +137,10 @@ impl Kind for Topic {
     }
 
     fn resets() -> Vec<(&'static str, Value)> {
-        vec![("display_name", json!(""))]
+        vec![
+            ("display_name", json!("")),
+            ("kms_master_key_id", Value::Null),
+        ]
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
@@ -234,12 +237,10 @@ impl Kind for Topic {
         {
             set(cloud, arn, "DisplayName", name).await?;
         }
-        if let Some(key) = spec
-            .kms_master_key_id
-            .as_ref()
-            .filter(|_| changes.touch("/kms_master_key_id"))
-        {
-            set(cloud, arn, "KmsMasterKeyId", key.as_str()).await?;
+        if changes.touch("/kms_master_key_id") {
+            // An empty text ends the encryption.
+            let key = spec.kms_master_key_id.as_ref();
+            set(cloud, arn, "KmsMasterKeyId", key.map_or("", KeyId::as_str)).await?;
         }
         if let Some(policy) = spec.policy.as_ref().filter(|_| changes.touch("/policy")) {
             set(cloud, arn, "Policy", &policy.to_json()).await?;

@@ -26,6 +26,15 @@ pub(super) fn stated(spec: &Spec) -> Vec<(&'static str, Name, String)> {
         .collect()
 }
 
+/// The attributes that a queue can be without and that a spec does not state, each with the field that it comes from.
+/// Encryption is not among them: a queue has one kind of it or the other.
+pub(super) fn removable(spec: &Spec) -> impl Iterator<Item = (&'static str, Name)> {
+    let fields = documents(spec).into_iter();
+    fields
+        .filter(|(path, _, value)| value.is_none() && path.ends_with("policy"))
+        .map(|(path, name, _)| (path, name))
+}
+
 fn flag(flag: Option<bool>) -> Option<String> {
     flag.map(|flag| flag.to_string())
 }

@@ -13,7 +13,7 @@ use platctl_engine::{
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::attributes::{self, Attributes, stated};
+use super::attributes::{self, Attributes, removable, stated};
 use super::checks::{self, other_type};
 use super::tags::SqsTags;
 use crate::bounded::try_join_all;
@@ -196,6 +196,12 @@ fn changed(live: &Spec, spec: &Spec, changes: &Changes) -> Attributes {
         .filter(|(path, ..)| changes.touch(path))
         .map(|(_, name, value)| (name, value))
         .collect();
+    // An empty text removes what is stated as nothing.
+    attributes.extend(
+        removable(spec)
+            .filter(|(path, _)| changes.touch(path))
+            .map(|(_, name)| (name, String::new())),
+    );
     // A queue has one kind of encryption: that with a key of KMS has to be ended in the same call.
     let managed = attributes
         .get(&QueueAttributeName::SqsManagedSseEnabled)
@@ -268,6 +274,9 @@ impl Kind for Queue {
             ("message_retention_period", json!(345_600)),
             ("receive_message_wait_time_seconds", json!(0)),
             ("visibility_timeout", json!(30)),
+            ("redrive_policy", Value::Null),
+            ("redrive_allow_policy", Value::Null),
+            ("policy", Value::Null),
         ]
     }
 
@@ -425,6 +434,25 @@ mod tests {
             faults(declared(Input::Expr(json!({"$ref": "dead.arn"})))).await,
             0
         );
+    }
+
+    #[test]
+    fn what_is_stated_as_nothing_is_removed_with_an_empty_text() {
+        let asked = changes(&[
+            ("/redrive_policy", json!({}), json!(null)),
+            ("/policy", json!({}), json!(null)),
+            ("/delay_seconds", json!(0), json!(5)),
+        ]);
+        let spec = Spec {
+            delay_seconds: Some(5),
+            ..Queue::example()
+        };
+        let sent = changed(&Queue::example(), &spec, &asked);
+        let sent = |name: QueueAttributeName| sent.get(&name).map(String::as_str);
+        assert_eq!(sent(QueueAttributeName::RedrivePolicy), Some(""));
+        assert_eq!(sent(QueueAttributeName::Policy), Some(""));
+        assert_eq!(sent(QueueAttributeName::DelaySeconds), Some("5"));
+        assert_eq!(sent(QueueAttributeName::KmsMasterKeyId), None);
     }
 
     #[tokio::test]

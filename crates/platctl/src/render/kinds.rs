@@ -128,10 +128,10 @@ fn notes(field: &Field) -> Vec<String> {
     let notes = [
         field.required.then(|| "required".to_owned()),
         default.map(|default| format!("default: {default}")),
-        field
-            .reset
-            .as_ref()
-            .map(|reset| format!("null sets it back to {reset}")),
+        field.reset.as_ref().map(|reset| match reset {
+            Value::Null => "null removes it".to_owned(),
+            reset => format!("null sets it back to {reset}"),
+        }),
         field
             .replaces
             .then(|| "a change replaces the resource".to_owned()),

@@ -321,9 +321,13 @@ fn null_sets_a_field_back_where_aws_has_a_value_for_it() {
     let stack = load(&role("max_session_duration"), &[]).unwrap();
     let nodes = super::nodes(&stack).unwrap();
     assert_eq!(nodes[0].spec["max_session_duration"], 3600);
-    let said = super::wrong(&role("permissions_boundary"));
+    let stack = load(&role("permissions_boundary"), &[]).unwrap();
+    let nodes = super::nodes(&stack).unwrap();
+    let removed = nodes[0].spec.get("permissions_boundary");
+    assert!(removed.is_some_and(serde_json::Value::is_null));
+    let said = super::wrong(&role("path"));
     assert!(
-        said.contains("`permissions_boundary: null` cannot reset the field"),
+        said.contains("`path: null` cannot reset the field"),
         "{said}"
     );
 }
