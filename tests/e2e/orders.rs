@@ -78,6 +78,7 @@ async fn graph(name: &str, set: &[&str], aws: &Aws) -> Graph {
         settled: BTreeSet::new(),
         account: identity.account.clone(),
         partition: identity.partition.clone(),
+        block: None,
         cloudfront_prefix_list: aws.cloudfront_prefix_list(REGION).await.unwrap(),
     };
     Graph::new(stack.nodes(&context, aws).unwrap(), aws).unwrap()

@@ -35,8 +35,11 @@ pub struct Spec<S: Stage = Resolved> {
     pub stage: std::marker::PhantomData<S>,
 }
 
+/// The audience of tokens for STS.
+pub const STS: &str = "sts.amazonaws.com";
+
 fn sts() -> String {
-    "sts.amazonaws.com".to_owned()
+    STS.to_owned()
 }
 
 platctl_engine::outputs! {

@@ -146,7 +146,7 @@ async fn all(cloud: &Cloud) -> CloudResult<Vec<(Id, String)>> {
 /// The zones that carry the tags of a stack, by ID.
 pub(crate) async fn of_this_stack(cloud: &Cloud, stack: &str) -> CloudResult<Vec<String>> {
     let ids: Vec<Id> = all(cloud).await?.into_iter().map(|(id, _)| id).collect();
-    let tags = read_tags(cloud, kind(), &ids).await?;
+    let tags = read_tags::<ZoneTags>(cloud, &ids).await?;
     let ours = |(_, tags): &(String, Tags)| {
         split(tags.clone())
             .1

@@ -172,7 +172,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Status { stack } => status::run(&stack, global).await,
         Command::Output { stack, name } => output::run(&stack, name.as_deref(), global).await,
         Command::Unlock { stack, yes } => unlock::run(&stack, yes, global).await,
-        Command::State(command) => state::run(command, global).await,
+        Command::State(command) => Box::pin(state::run(command, global)).await,
         Command::Emulator(command) => emulator::run(command, global),
         Command::Kinds { word } => kinds::list(word.as_deref(), global),
         Command::Explain { what } => kinds::explain(&what, global),

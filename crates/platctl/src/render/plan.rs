@@ -153,7 +153,7 @@ fn unhealthy(plan: &Plan) -> String {
         .iter()
         .filter_map(|step| Some((&step.address, step.health.as_ref()?)));
     let lines: String = reported
-        .map(|(address, why)| format!("  {address}: {}\n", super::value::clean(why)))
+        .map(|(address, why)| format!("  {address}: {}\n", clean(why)))
         .collect();
     if lines.is_empty() {
         lines
@@ -194,7 +194,7 @@ fn behind(plan: &Plan) -> String {
     let lines: String = plan
         .behind
         .iter()
-        .map(|(address, what)| format!("  {address}: {}\n", super::value::clean(what)))
+        .map(|(address, what)| format!("  {address}: {}\n", clean(what)))
         .collect();
     if lines.is_empty() {
         lines
@@ -253,7 +253,7 @@ fn step_text(step: &Step, paint: Paint) -> String {
         step.kind
     );
     if let Some(id) = &step.id {
-        let _ = write!(text, "  {}", super::value::clean(id.as_str()));
+        let _ = write!(text, "  {}", clean(id.as_str()));
     }
     text.push('\n');
     for reason in step

@@ -1,9 +1,12 @@
 //! Checks of pull requests by GitHub Actions: a workflow in the repository of each service, and the role that it assumes.
 
-use platctl_aws::github::files::Files;
+use std::marker::PhantomData;
+
+use platctl_aws::github::files::{self, Files};
 use platctl_aws::iam::role;
 use platctl_aws::iam::shared_oidc_provider::{self as shared, SharedOidcProvider};
-use platctl_engine::Handle;
+use platctl_aws::types::Arn;
+use platctl_engine::{Declared, Handle, Input};
 use serde_json::{Value, json};
 
 use super::elsewhere::{Checks, Elsewhere};
@@ -74,9 +77,13 @@ impl Delivery {
         let Some(credential) = source.and_then(|source| source.credential.as_ref()) else {
             return Ok(None);
         };
-        let spec = json!({"url": format!("https://{ISSUER}")});
+        let spec = shared::Spec::<Declared> {
+            url: format!("https://{ISSUER}"),
+            audience: shared::STS.to_owned(),
+            stage: PhantomData,
+        };
         Ok(Some(Actions {
-            issuer: declare.make("actions_issuer", spec)?,
+            issuer: declare.add("actions_issuer", &spec)?,
             credential: credential.value.clone(),
         }))
     }
@@ -97,14 +104,16 @@ impl Delivery {
         let trust = trust(&actions.issuer, &outside.repository);
         let allowed = roles::workflow(service, trust, declare)?;
         let text = workflow(&branches, allowed.role.json(role::out::ARN), declare);
-        let files = json!({PATH: text});
-        declare.make_after::<Files>(
-            &format!("{}.workflow", service.name),
-            json!({
-                "repository": outside.repository, "branch_name": branch, "credential": actions.credential, "files": files,
-            }),
-            &[&allowed.policy],
-        )?;
+        let spec = files::Spec::<Declared> {
+            repository: outside.repository.clone(),
+            branch_name: branch,
+            credential: Arn::from(actions.credential.as_str()).into(),
+            url: None,
+            files: Input::Expr(json!({PATH: text})),
+            keep: None,
+        };
+        let address = format!("{}.workflow", service.name);
+        declare.add_after::<Files>(&address, &spec, &[&allowed.policy])?;
         Ok(())
     }
 }

@@ -324,7 +324,7 @@ fn null_sets_a_field_back_where_aws_has_a_value_for_it() {
     let stack = load(&role("permissions_boundary"), &[]).unwrap();
     let nodes = super::nodes(&stack).unwrap();
     let removed = nodes[0].spec.get("permissions_boundary");
-    assert!(removed.is_some_and(serde_json::Value::is_null));
+    assert!(removed.is_some_and(Value::is_null));
     let said = super::wrong(&role("path"));
     assert!(
         said.contains("`path: null` cannot reset the field"),
