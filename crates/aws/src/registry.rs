@@ -370,11 +370,16 @@ mod tests {
             );
             let permissions = facts.permissions;
             // A kind of which every field replaces it is never updated.
-            let lists = [permissions.read, permissions.create, permissions.delete];
-            for list in lists.iter().chain([&permissions.update]) {
-                let stated = !list.is_empty() || *list == permissions.update;
-                assert!(stated || facts.shared, "{}", facts.name);
-                for action in *list {
+            for list in [permissions.read, permissions.create, permissions.delete] {
+                assert!(!list.is_empty() || facts.shared, "{}", facts.name);
+            }
+            for list in [
+                permissions.read,
+                permissions.create,
+                permissions.update,
+                permissions.delete,
+            ] {
+                for action in list {
                     let (service, verb) = action.split_once(':').unwrap();
                     assert!(
                         service
