@@ -16,6 +16,8 @@ pub(crate) struct Sweep {
     pub(crate) regions: BTreeSet<String>,
     /// What carries the tags of this stack and is still there, or may be.
     pub(crate) ours: Vec<Found>,
+    /// Snapshots of what was deleted that were made earlier.
+    pub(crate) copies: Vec<Found>,
     /// What is of another stack of the same name.
     pub(crate) others: Vec<Found>,
     /// What programs in the stack's clusters have made.
@@ -63,6 +65,10 @@ async fn search(site: &Site, state: &State, result: &mut Sweep) -> CloudResult<(
             .is_some_and(|owner| is_ours(state, owner))
     });
     result.others = others;
+    let (copies, ours) = ours
+        .into_iter()
+        .partition(|one: &Found| is_copy(&state.receipt, one));
+    result.copies = copies;
     result.ours = ours;
     result
         .ours
@@ -108,6 +114,19 @@ pub(crate) fn is_kept_of(one: &Ended, arn: &str) -> bool {
     let kept = one.leaves.as_deref().filter(|_| over);
     let name = kept.and_then(|what| what.split_whitespace().last());
     name.is_some_and(|name| sweep::is_of(arn, &Id::from(name)))
+}
+
+/// Whether it is a snapshot with the tags of what it is of: an earlier deletion has kept it, or somebody made it. It
+/// stays until somebody deletes it by name.
+fn is_copy(receipt: &[Ended], found: &Found) -> bool {
+    let type_of = found.arn.split(':').nth(5);
+    let snapshot = matches!(type_of, Some("snapshot" | "cluster-snapshot"));
+    let inherited = |owner: &Owner| {
+        receipt
+            .iter()
+            .any(|one| one.address.as_str() == owner.address && !one.kind.ends_with("Snapshot"))
+    };
+    snapshot && found.owner.as_ref().is_some_and(inherited)
 }
 
 /// Whether the receipt tells that the object of this address is gone, where nothing in the ARN says which object it
@@ -190,6 +209,31 @@ mod tests {
             !is_settled(&state.receipt, &database, &snapshot("1a2b")),
             "it was not seen yet"
         );
+    }
+
+    #[test]
+    fn snapshots_of_an_earlier_deletion_are_kept_too() {
+        let mut state = state();
+        let database = Address::new("database.cluster").unwrap();
+        let found = Found {
+            arn: "arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:shop-database-final-0".into(),
+            region: "eu-west-1".into(),
+            named: Some(("rds.DbClusterSnapshot", "shop-database-final-0".into())),
+            owner: Some(state.owner(&database, 1)),
+            tool: None,
+            outputs: serde_json::Value::Null,
+            seen: Seen::There,
+        };
+        assert!(!is_copy(&state.receipt, &found), "nobody knows of what");
+        state.receipt.push(Ended {
+            address: database,
+            kind: "rds.DbCluster".into(),
+            ..state.receipt[0].clone()
+        });
+        assert!(is_copy(&state.receipt, &found));
+        // A snapshot that was a resource of the stack is not kept by anything.
+        state.receipt[1].kind = "rds.DbClusterSnapshot".into();
+        assert!(!is_copy(&state.receipt, &found));
     }
 
     #[test]
