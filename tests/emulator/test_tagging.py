@@ -1,5 +1,6 @@
 """The Resource Groups Tagging API: what carries a tag, as AWS's own index says it."""
 
+from test_code import project
 from things import eks_cluster
 
 
@@ -30,3 +31,9 @@ def test_what_moto_does_not_know_is_listed_too(aws):
     assert found(aws, platctl_stack="two") == []
     eks_cluster(aws, tags={"platctl:stack": "two"})
     assert found(aws, platctl_stack="two") == [aws.eks.describe_cluster(name="one")["cluster"]["arn"]]
+
+
+def test_a_project_of_codebuild_spells_its_tags_in_its_own_way(aws):
+    made = project(aws, tags=[{"key": "platctl:stack", "value": "one"}])
+    assert made["arn"] in found(aws, platctl_stack="one")
+    assert found(aws, platctl_stack="two") == []

@@ -32,8 +32,8 @@ def get_resources(call: Call) -> Answer:
     found = {one.arn: dict(one.tags) for one in known}
     if not token:
         found |= {arn: tags for arn, tags in kept(call) if arn not in found and fits(tags, wanted)}
-    listed = [{"ResourceARN": arn, "Tags": pairs(tags)} for arn, tags in found.items()]
-    return result(call, {"PaginationToken": token or "", "ResourceTagMappingList": listed})
+    shown = [{"ResourceARN": arn, "Tags": pairs(tags)} for arn, tags in found.items()]
+    return result(call, {"PaginationToken": token or "", "ResourceTagMappingList": shown})
 
 
 def fits(tags: Mapping[str, str], wanted: list[dict[str, Any]]) -> bool:
@@ -52,6 +52,11 @@ def kept(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
         yield from tagged(things)
 
 
+def listed(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags from a list, as each service spells it: CodeBuild has `key` and `value`."""
+    return mapped(tags, "key", "value") if any("key" in tag for tag in tags) else mapped(tags)
+
+
 def tagged(value: Any) -> Iterator[tuple[str, dict[str, str]]]:
     """Everything within a thing that has an ARN and tags."""
     if not isinstance(value, Mapping):
@@ -59,6 +64,6 @@ def tagged(value: Any) -> Iterator[tuple[str, dict[str, str]]]:
     arn = next((value[name] for name in NAMES if isinstance(value.get(name), str)), None)
     tags = value.get("tags")
     if arn and tags:
-        yield arn, dict(tags) if isinstance(tags, Mapping) else mapped(tags)
+        yield arn, dict(tags) if isinstance(tags, Mapping) else listed(tags)
     for inner in value.values():
         yield from tagged(inner)
