@@ -227,7 +227,7 @@ fn a_recovered_stack_expires_again() {
 }
 
 /// The smallest network with a block of a pool.
-const POOLED: &str = "stack: pr-0\nregion: eu-west-1\nttl: 8h\nnetwork:\n  cidr: {pool: 10.64.0.0/10, prefix: 20}\n  \
+const POOLED: &str = "stack: pr-0\nregion: eu-west-1\nttl: 8h\ntags: {owner: previews}\nnetwork:\n  cidr: {pool: 10.64.0.0/10, prefix: 20}\n  \
     availability_zones: 1\n  nat: none\n  endpoints: []\n  flow_logs: false\n";
 
 fn state(world: &World, stack: &str) -> Value {
@@ -272,6 +272,15 @@ fn two_environments_of_one_file_share_nothing() {
         .expect(0);
     let mine = ids(&world, "pr-1");
     assert!(ids(&world, "pr-2").iter().all(|id| !mine.contains(id)));
+
+    // Whose they are is what the stack file says.
+    let listed = world.platctl("list --owner previews").expect(0).stdout;
+    assert!(listed.contains("; owner: previews"), "{listed}");
+    let listed = world.platctl("list --owner others").expect(0).stdout;
+    assert!(
+        listed.contains("No stack here has the tag `owner`"),
+        "{listed}"
+    );
 
     // Whose state is elsewhere is found by the tags of its network.
     let tagged = "list --tagged --region eu-west-1";
