@@ -227,7 +227,7 @@ fn a_recovered_stack_expires_again() {
 }
 
 /// The smallest network with a block of a pool.
-const POOLED: &str = "stack: pr-0\nregion: eu-west-1\nttl: 8h\nnetwork:\n  cidr: {pool: 10.64.0.0/10, prefix: 20}\n  \
+const POOLED: &str = "stack: pr-0\nregion: eu-west-1\nttl: 8h\ntags: {owner: previews}\nnetwork:\n  cidr: {pool: 10.64.0.0/10, prefix: 20}\n  \
     availability_zones: 1\n  nat: none\n  endpoints: []\n  flow_logs: false\n";
 
 fn state(world: &World, stack: &str) -> Value {
@@ -273,6 +273,15 @@ fn two_environments_of_one_file_share_nothing() {
     let mine = ids(&world, "pr-1");
     assert!(ids(&world, "pr-2").iter().all(|id| !mine.contains(id)));
 
+    // Whose they are is what the stack file says.
+    let listed = world.platctl("list --owner previews").expect(0).stdout;
+    assert!(listed.contains("; owner: previews"), "{listed}");
+    let listed = world.platctl("list --owner others").expect(0).stdout;
+    assert!(
+        listed.contains("No stack here has the tag `owner`"),
+        "{listed}"
+    );
+
     // Whose state is elsewhere is found by the tags of its network.
     let tagged = "list --tagged --region eu-west-1";
     let listed = world.platctl(tagged).expect(0).stdout;
@@ -309,7 +318,13 @@ fn a_pool_without_a_free_block_is_refused() {
         "{refused}"
     );
     world.platctl("destroy pr-1 --yes").expect(0);
+    // A run that is killed while it asks leaves this behind. The block is not lost with it.
+    let path = world.path().join("state/emulator/pr-1.json");
+    let mut left = state(&world, "pr-1");
+    left["reserved"] = json!({"network.cidr": "10.64.0.0/20"});
+    fs::write(path, left.to_string()).unwrap();
     world
         .platctl("apply preview.yaml --set stack=pr-2 --yes")
         .expect(0);
+    assert_eq!(block(&world, "pr-2"), "10.64.0.0/20");
 }

@@ -380,8 +380,11 @@ pub(crate) enum Command {
     /// List the stacks that have their state in the same place, and when they expire
     List {
         /// Also list the stacks that have a network in the region but no state here, by the tags of the network
-        #[arg(long)]
+        #[arg(long, conflicts_with = "owner")]
         tagged: bool,
+        /// List only the stacks whose tag `owner` has this value
+        #[arg(long, value_name = "OWNER")]
+        owner: Option<String>,
     },
     /// Keep a temporary stack longer
     Extend {

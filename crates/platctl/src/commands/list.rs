@@ -25,10 +25,20 @@ pub(crate) struct Existing {
 
 /// Shows the stacks whose state lies in one folder or bucket.
 ///
-/// With `tagged`, also the stacks whose networks are there, but whose state is elsewhere or lost.
-pub(crate) async fn run(tagged: bool, global: &Global) -> Result<Exit, CliError> {
-    let existing = existing(global).await?;
-    render::environments::list(&existing.stacks, OffsetDateTime::now_utc(), global);
+/// With `tagged`, also the stacks whose networks are there, but whose state is elsewhere or lost. With `owner`, only
+/// those that are theirs.
+pub(crate) async fn run(
+    tagged: bool,
+    owner: Option<&str>,
+    global: &Global,
+) -> Result<Exit, CliError> {
+    let mut existing = existing(global).await?;
+    if owner.is_some() {
+        let theirs = |state: &State| render::environments::owner(state) == owner;
+        existing.stacks.retain(|(_, state)| theirs(state));
+    }
+    let now = OffsetDateTime::now_utc();
+    render::environments::list(&existing.stacks, owner, now, global);
     if tagged {
         let site = Site::connect(None, global).await?;
         let stateless = stateless(&existing, &site).await?;

@@ -96,7 +96,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
             };
             destroy::run(what, global).await
         }
-        Command::List { tagged } => list::run(tagged, global).await,
+        Command::List { tagged, owner } => list::run(tagged, owner.as_deref(), global).await,
         Command::Extend { stack, by } => extend::extend(&stack, by, global).await,
         Command::Pin { stack, off } => extend::pin(&stack, !off, global).await,
         Command::Reap { yes, dry_run } => reap::run(reap::Wish { yes, dry_run }, global).await,

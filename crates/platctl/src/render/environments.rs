@@ -15,12 +15,21 @@ use crate::cloud::Site;
 use crate::error::CliError;
 use crate::place::Named;
 
-/// One line for each stack.
-pub(crate) fn list(stacks: &[(Named, State)], now: OffsetDateTime, global: &Global) {
+/// One line for each stack; `owner` is whose they have to be.
+pub(crate) fn list(
+    stacks: &[(Named, State)],
+    owner: Option<&str>,
+    now: OffsetDateTime,
+    global: &Global,
+) {
     if global.json {
         for (named, state) in stacks {
             json_line(&object("stack", &named.name, state, now));
         }
+    } else if let (true, Some(owner)) = (stacks.is_empty(), owner) {
+        raw(&format!(
+            "No stack here has the tag `owner` with the value `{owner}`.\n"
+        ));
     } else if stacks.is_empty() {
         raw(
             "No stacks with resources were found. Use --state to specify another folder or bucket.\n",
@@ -37,6 +46,7 @@ fn object(what: &str, name: &str, state: &State, now: OffsetDateTime) -> Value {
         "account": state.account,
         "region": state.home(),
         "resources": state.resources.len(),
+        "owner": owner(state),
         "created": state.creation.as_ref().and_then(|one| one.at.format(&Rfc3339).ok()),
         "created_by": state.creation.as_ref().map(|one| one.by.as_str()),
         "expires": state.lifespan.and_then(|life| life.expires.format(&Rfc3339).ok()),
@@ -56,12 +66,13 @@ fn table(stacks: &[(Named, State)], now: OffsetDateTime) -> String {
             .lifespan
             .map_or_else(|| "does not expire".to_owned(), |life| expiry(life, now));
         format!(
-            "{:width$}  {:12}  {:14}  {:13}  {expiry}{}\n",
+            "{:width$}  {:12}  {:14}  {:13}  {expiry}{}{}\n",
             named.name,
             state.account.as_deref().unwrap_or("-"),
             state.home().unwrap_or("-"),
             count(state.resources.len()),
             creation(state, now),
+            owner(state).map_or_else(String::new, |owner| format!("; owner: {owner}")),
         )
     };
     stacks.iter().map(row).collect()
@@ -78,8 +89,8 @@ pub(crate) fn stateless(stacks: &[(String, String)], site: &Site, global: &Globa
             continue;
         }
         raw(&format!(
-            "{stack}  {account}  {}  has a network ({block}), but no state here. To find its state: platctl list \
-             --state. To restore a lost one: platctl state recover FILE\n",
+            "{stack}  {account}  {}  has a network ({block}), but no state here. To look elsewhere: platctl list --state \
+             PLACE. To restore a lost state: platctl state recover FILE\n",
             site.region
         ));
     }
@@ -92,6 +103,20 @@ fn creation(state: &State, now: OffsetDateTime) -> String {
     };
     let age = Duration::try_from(now - *at).unwrap_or_default();
     format!("; created {} ago by {}", rough(age), name_of(by))
+}
+
+/// Whose a stack is: the tag `owner` of the stack file, which all resources have that can have tags.
+pub(crate) fn owner(state: &State) -> Option<&str> {
+    let specs = state.resources.values().filter_map(|record| {
+        let created = record.object.as_ref().map(|object| &object.spec);
+        let creating = record.creating.as_ref().map(|creating| &creating.spec);
+        created.or(creating)
+    });
+    let mut tags = specs
+        .filter_map(|spec| spec.get("tags")?.as_object())
+        .flatten();
+    let (_, owner) = tags.find(|(key, _)| key.eq_ignore_ascii_case("owner"))?;
+    owner.as_str()
 }
 
 /// What a caller is called, without what all callers of an account have in common: `user/jo`, `assumed-role/ci/pr-42`.
@@ -206,7 +231,29 @@ pub(crate) fn reaped(total: usize, left: &[String], global: &Global) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use platctl_engine::state::{Object, Record};
+    use platctl_engine::{Address, Id};
     use time::macros::datetime;
+
+    #[test]
+    fn the_owner_is_what_the_tag_says() {
+        let mut state = State::new("pr-42");
+        assert_eq!(owner(&state), None);
+        for (address, tags) in [
+            ("network.a", json!({"Name": "x"})),
+            ("network.b", json!({"Owner": "team"})),
+        ] {
+            let mut record = Record::new("ec2.Vpc", "eu-west-1");
+            record.object = Some(Object {
+                spec: json!({"tags": tags}),
+                ..Object::new(Id::from("vpc-1"), 1)
+            });
+            state
+                .resources
+                .insert(Address::new(address).unwrap(), record);
+        }
+        assert_eq!(owner(&state), Some("team"));
+    }
 
     #[test]
     fn an_expiry_is_said_as_people_plan() {
