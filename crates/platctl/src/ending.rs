@@ -95,10 +95,22 @@ fn clusters(receipt: &[Ended]) -> impl Iterator<Item = &str> {
 /// Whether the receipt already tells what became of the object: its own kind has read it.
 fn is_settled(receipt: &[Ended], owner: &Owner, arn: &str) -> bool {
     receipt.iter().any(|one| {
+        let itself = || one.id.as_ref().is_some_and(|id| sweep::is_of(arn, id));
         one.address.as_str() == owner.address
             && !matches!(one.fate, Fate::Begun | Fate::Inside { .. })
-            && one.id.as_ref().is_some_and(|id| sweep::is_of(arn, id))
+            && (itself() || is_left(one, arn))
     })
+}
+
+/// Whether the object is what was kept of the one that was deleted: a last snapshot has the tags of its database, and
+/// the receipt lists it as kept.
+fn is_left(one: &Ended, arn: &str) -> bool {
+    let name = one
+        .leaves
+        .as_deref()
+        .and_then(|what| what.rsplit(' ').next());
+    matches!(one.fate, Fate::Deleted | Fate::Missing)
+        && name.is_some_and(|name| sweep::is_of(arn, &name.into()))
 }
 
 /// Whether an object belongs to this very stack: another stack of the same name has another lineage, or lives in
@@ -143,6 +155,32 @@ mod tests {
             !is_settled(&state.receipt, &owner(&state), &arn("vpc-2")),
             "a second object of this address is an orphan"
         );
+    }
+
+    #[test]
+    fn a_last_snapshot_is_kept_and_not_left_over() {
+        let mut state = state();
+        let deleted = |fate| Ended {
+            address: Address::new("database.cluster").unwrap(),
+            kind: "rds.DbCluster".into(),
+            scope: "eu-west-1".into(),
+            id: Some("shop-database".into()),
+            at: 0,
+            fate,
+            leaves: Some("snapshot shop-database-final-5jamd1y6".into()),
+        };
+        let owner = state.owner(&Address::new("database.cluster").unwrap(), 1);
+        let arn = |name: &str| {
+            format!("arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:shop-database-{name}")
+        };
+        state.receipt.push(deleted(Fate::Deleted));
+        assert!(is_settled(&state.receipt, &owner, &arn("final-5jamd1y6")));
+        assert!(
+            !is_settled(&state.receipt, &owner, &arn("before-17")),
+            "another snapshot is not in the receipt"
+        );
+        state.receipt = vec![deleted(Fate::Begun)];
+        assert!(!is_settled(&state.receipt, &owner, &arn("final-5jamd1y6")));
     }
 
     #[test]
