@@ -106,9 +106,9 @@ async fn exists(cloud: &Cloud, name: &str) -> CloudResult<bool> {
     }
 }
 
-/// All settings are read at once: each of them tells when there is no bucket.
+/// All settings are read at once: each of them tells when there is no bucket. That many calls are large, and on the heap.
 async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
-    let settings = async {
+    let settings = Box::pin(async {
         futures::try_join!(
             settings::versioning(cloud, name),
             settings::encryption(cloud, name),
@@ -117,8 +117,8 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
             settings::policy(cloud, name),
             settings::tags(cloud, name),
         )
-    };
-    let more = async {
+    });
+    let more = Box::pin(async {
         futures::try_join!(
             extras::ownership(cloud, name),
             extras::logging(cloud, name),
@@ -126,7 +126,7 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
             extras::event_bridge(cloud, name),
             extras::object_lock(cloud, name),
         )
-    };
+    });
     let (settings, more) = match futures::try_join!(settings, more) {
         Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
         other => other?,
