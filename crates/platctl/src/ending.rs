@@ -92,30 +92,13 @@ fn clusters(receipt: &[Ended]) -> impl Iterator<Item = &str> {
         .filter_map(|one| one.id.as_ref().map(|id| id.as_str()))
 }
 
-/// Whether the receipt already tells what became of the object: its own kind has read it. Of an ARN that nothing can be
-/// read by, its address tells: the index lists what is gone for a while.
+/// Whether the receipt already tells what became of the object: its own kind has read it.
 fn is_settled(receipt: &[Ended], owner: &Owner, arn: &str) -> bool {
     receipt.iter().any(|one| {
-        let itself = || one.id.as_ref().is_some_and(|id| sweep::is_of(arn, id));
-        let by_address = || is_gone(one) && !sweep::is_named(arn);
         one.address.as_str() == owner.address
             && !matches!(one.fate, Fate::Begun | Fate::Inside { .. })
-            && (itself() || by_address() || is_left(one, arn))
+            && one.id.as_ref().is_some_and(|id| sweep::is_of(arn, id))
     })
-}
-
-const fn is_gone(one: &Ended) -> bool {
-    matches!(one.fate, Fate::Deleted | Fate::Missing)
-}
-
-/// Whether the object is what was kept of the one that was deleted: a last snapshot has the tags of its database, and
-/// the receipt lists it as kept.
-fn is_left(one: &Ended, arn: &str) -> bool {
-    let name = one
-        .leaves
-        .as_deref()
-        .and_then(|what| what.rsplit(' ').next());
-    is_gone(one) && name.is_some_and(|name| sweep::is_of(arn, &name.into()))
 }
 
 /// Whether an object belongs to this very stack: another stack of the same name has another lineage, or lives in
@@ -160,54 +143,6 @@ mod tests {
             !is_settled(&state.receipt, &owner(&state), &arn("vpc-2")),
             "a second object of this address is an orphan"
         );
-    }
-
-    #[test]
-    fn an_arn_that_nothing_can_be_read_by_is_settled_by_its_address() {
-        let mut state = state();
-        let address = Address::new("database.scaling_target").unwrap();
-        let target = |fate| Ended {
-            address: address.clone(),
-            kind: "applicationautoscaling.ScalableTarget".into(),
-            scope: "eu-west-1".into(),
-            id: Some("rds|rds:cluster:ReadReplicaCount|cluster:shop-database".into()),
-            at: 0,
-            fate,
-            leaves: None,
-        };
-        let owner = state.owner(&address, 1);
-        let arn =
-            "arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/oz9yr3cmmz";
-        state.receipt.push(target(Fate::Begun));
-        assert!(!is_settled(&state.receipt, &owner, arn));
-        state.receipt.push(target(Fate::Deleted));
-        assert!(is_settled(&state.receipt, &owner, arn));
-    }
-
-    #[test]
-    fn a_last_snapshot_is_kept_and_not_left_over() {
-        let mut state = state();
-        let deleted = |fate| Ended {
-            address: Address::new("database.cluster").unwrap(),
-            kind: "rds.DbCluster".into(),
-            scope: "eu-west-1".into(),
-            id: Some("shop-database".into()),
-            at: 0,
-            fate,
-            leaves: Some("snapshot shop-database-final-5jamd1y6".into()),
-        };
-        let owner = state.owner(&Address::new("database.cluster").unwrap(), 1);
-        let arn = |name: &str| {
-            format!("arn:aws:rds:eu-west-1:123456789012:cluster-snapshot:shop-database-{name}")
-        };
-        state.receipt.push(deleted(Fate::Deleted));
-        assert!(is_settled(&state.receipt, &owner, &arn("final-5jamd1y6")));
-        assert!(
-            !is_settled(&state.receipt, &owner, &arn("before-17")),
-            "another snapshot is not in the receipt"
-        );
-        state.receipt = vec![deleted(Fate::Begun)];
-        assert!(!is_settled(&state.receipt, &owner, &arn("final-5jamd1y6")));
     }
 
     #[test]

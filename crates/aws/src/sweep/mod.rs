@@ -130,13 +130,6 @@ pub fn is_of(arn: &str, id: &Id) -> bool {
     }
 }
 
-/// Whether an ARN names a kind, and so one object of it. Some have a part that only AWS knows, such as that of a
-/// scalable target.
-#[must_use]
-pub fn is_named(arn: &str) -> bool {
-    arns::named(arn).is_some()
-}
-
 /// Whether there is an EKS cluster of this name.
 ///
 /// # Errors
