@@ -1,6 +1,6 @@
 """The Resource Groups Tagging API: what carries a tag, as AWS's own index says it."""
 
-from things import eks_cluster
+from things import eks_cluster, role
 
 
 def found(aws, **wanted):
@@ -30,3 +30,13 @@ def test_what_moto_does_not_know_is_listed_too(aws):
     assert found(aws, platctl_stack="two") == []
     eks_cluster(aws, tags={"platctl:stack": "two"})
     assert found(aws, platctl_stack="two") == [aws.eks.describe_cluster(name="one")["cluster"]["arn"]]
+
+
+def test_tags_of_builds_are_written_in_small_letters(aws):
+    settings = {"environment": {"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"}}
+    for part in ("source", "artifacts"):
+        settings[part] = {"type": "CODEPIPELINE"}
+    tags = [{"key": "platctl:stack", "value": "one"}]
+    arn = role(aws, "codebuild.amazonaws.com")
+    made = aws.codebuild.create_project(name="one", serviceRole=arn, tags=tags, **settings)
+    assert found(aws, platctl_stack="one") == [made["project"]["arn"]]
