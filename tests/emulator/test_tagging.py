@@ -32,11 +32,14 @@ def test_what_moto_does_not_know_is_listed_too(aws):
     assert found(aws, platctl_stack="two") == [aws.eks.describe_cluster(name="one")["cluster"]["arn"]]
 
 
-def test_tags_of_builds_are_written_in_small_letters(aws):
-    settings = {"environment": {"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"}}
-    for part in ("source", "artifacts"):
-        settings[part] = {"type": "CODEPIPELINE"}
-    tags = [{"key": "platctl:stack", "value": "one"}]
-    arn = role(aws, "codebuild.amazonaws.com")
-    made = aws.codebuild.create_project(name="one", serviceRole=arn, tags=tags, **settings)
+def test_services_that_write_keys_small_are_listed_too(aws):
+    arn = role(aws, "codebuild.amazonaws.com", "builds")
+    made = aws.codebuild.create_project(
+        name="one",
+        serviceRole=arn,
+        source={"type": "CODEPIPELINE"},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        tags=[{"key": "platctl:stack", "value": "one"}],
+    )
     assert found(aws, platctl_stack="one") == [made["project"]["arn"]]

@@ -52,8 +52,8 @@ def kept(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
         yield from tagged(things)
 
 
-def listed_tags(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Tags from a list. CodeBuild writes `key` and `value`."""
+def listed(tags: list[dict[str, str]]) -> dict[str, str]:
+    """Tags from a list, in the spelling of its service: CodeBuild writes `key`."""
     small = any("key" in tag for tag in tags)
     return mapped(tags, "key", "value") if small else mapped(tags)
 
@@ -65,6 +65,6 @@ def tagged(value: Any) -> Iterator[tuple[str, dict[str, str]]]:
     arn = next((value[name] for name in NAMES if isinstance(value.get(name), str)), None)
     tags = value.get("tags")
     if arn and tags:
-        yield arn, dict(tags) if isinstance(tags, Mapping) else listed_tags(tags)
+        yield arn, dict(tags) if isinstance(tags, Mapping) else listed(tags)
     for inner in value.values():
         yield from tagged(inner)
