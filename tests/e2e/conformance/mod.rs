@@ -62,6 +62,24 @@ fn people(world: &World, service: &str) {
         .block_on(hosts::store(world, secret, &content));
 }
 
+/// A secret that is deleted keeps its name until its recovery window has passed.
+fn gone_after_its_window(world: &World) {
+    let client = world.secretsmanager();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let call = client.list_secrets().include_planned_deletion(true);
+        for secret in call.send().await.unwrap().secret_list() {
+            let arn = secret.arn().unwrap();
+            if secret.deleted_date().is_none() {
+                continue;
+            }
+            client.restore_secret().secret_id(arn).send().await.unwrap();
+            let call = client.delete_secret().secret_id(arn);
+            let call = call.force_delete_without_recovery(true);
+            call.send().await.unwrap();
+        }
+    });
+}
+
 macro_rules! services {
     ($($service:ident { $($kind:tt)* })*) => {
         const SERVICES: &[&str] = &["kubernetes", $(stringify!($service)),*];
@@ -249,6 +267,7 @@ impl Trial<'_> {
             .platctl("destroy stack.yaml --yes --allow-data-loss all")
             .expect(0);
         fs::remove_dir_all(self.world.path().join("state")).unwrap();
+        gone_after_its_window(self.world);
         // What the whole account shares stays.
         if self.sample.facts.shared {
             return;
