@@ -14,7 +14,8 @@ pub(super) fn released(
     last: &Value,
     live: &AnyLive,
 ) -> Vec<String> {
-    let stated = |field: &str| desired.get(field).is_some_and(|value| !value.is_null());
+    // A field that is stated as nothing is removed.
+    let stated = |field: &str| desired.get(field).is_some();
     let is_set = |field: &str| live.spec.get(field).is_some_and(|value| !is_nothing(value));
     let fields = last.as_object().into_iter().flatten();
     let fields = fields.filter(|(field, value)| {
@@ -76,5 +77,7 @@ mod tests {
             .is_empty()
         );
         assert!(released(&facts, &json!({}), &Value::Null, &seen).is_empty());
+        let removed = json!({"size": 1, "color": null});
+        assert!(released(&facts, &removed, &last, &seen).is_empty());
     }
 }
