@@ -124,6 +124,7 @@ impl Trial<'_> {
             self.change(&example, path, value);
         }
         self.in_order();
+        self.resets(&example);
         self.adoption(&example);
         self.destruction();
     }
@@ -215,6 +216,7 @@ impl Trial<'_> {
         }
         self.apply();
         self.in_order();
+        self.removal(example, path);
         let unseen = facts.fields.holds(path, Fact::WriteOnly);
         if !replaces && !unseen {
             // With its earlier record, the change looks as if somebody else had made it.
@@ -239,6 +241,45 @@ impl Trial<'_> {
                 facts.name
             );
         }
+        self.apply();
+    }
+
+    /// What the example does not have goes again with `null`, if it can.
+    fn removal(&self, example: &Value, path: &str) {
+        let field = path.trim_start_matches('/');
+        let mut resets = self.sample.resets.iter();
+        if example.get(field).is_some() || !resets.any(|(name, _)| *name == field) {
+            return;
+        }
+        let mut bare = example.clone();
+        bare[field] = Value::Null;
+        self.write(&bare, false);
+        let (action, step) = self.planned();
+        assert_eq!(
+            action, "update",
+            "{} {path}: {step:#}",
+            self.sample.facts.name
+        );
+        self.apply();
+        self.in_order();
+    }
+
+    /// `null` in place of everything for which it can stand.
+    fn resets(&self, example: &Value) {
+        let mut bare = example.clone();
+        for (field, value) in &self.sample.resets {
+            if example.get(*field).is_some_and(|stated| stated != value) {
+                bare[*field] = Value::Null;
+            }
+        }
+        if &bare == example {
+            return;
+        }
+        self.say("resets");
+        self.write(&bare, false);
+        self.apply();
+        self.in_order();
+        self.write(example, false);
         self.apply();
     }
 

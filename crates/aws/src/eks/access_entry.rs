@@ -267,6 +267,10 @@ impl Kind for AccessEntry {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("kubernetes_groups", json!([]))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         let edit = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSEditPolicy";
         let view = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
