@@ -344,6 +344,9 @@ fn reason(reason: &Reason, address: &Address) -> Option<String> {
         }
         Reason::Restored { why } => format!("it is not usable ({why}): it is restored"),
         Reason::BeingDeleted => "it is being deleted".into(),
+        Reason::PartOf { whole } => {
+            format!("it cannot exist without {whole}, which is deleted first")
+        }
         Reason::NotDeclared => "not declared in the stack file".into(),
         Reason::Kept { for_what } => {
             format!("kept because {for_what} needs it; it is only removed from the state")
