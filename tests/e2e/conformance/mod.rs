@@ -242,27 +242,9 @@ impl Trial<'_> {
         self.in_order();
     }
 
-    /// A deleted secret keeps its name for as long as it can be restored, and so would be found by the next stack.
-    fn without_recovery(&self) {
-        let file = self.world.path().join("stack.yaml");
-        let mut stack: Value = serde_json::from_slice(&fs::read(file).unwrap()).unwrap();
-        let mut found = false;
-        for resource in stack["resources"].as_object_mut().unwrap().values_mut() {
-            if resource["kind"] == "secretsmanager.Secret" {
-                resource["recovery_window_in_days"] = 0.into();
-                found = true;
-            }
-        }
-        if found {
-            self.world.file("stack.yaml", &stack.to_string());
-            self.apply();
-        }
-    }
-
     /// After it, nothing is found any more.
     fn destruction(&self) {
         self.say("delete");
-        self.without_recovery();
         self.world
             .platctl("destroy stack.yaml --yes --allow-data-loss all")
             .expect(0);

@@ -283,7 +283,9 @@ fn step_text(step: &Step, paint: Paint) -> String {
 }
 
 fn fields(desired: &Value) -> String {
+    // What is nothing, so that it is removed where it is set, says nothing of a new resource.
     let fields = desired.as_object().into_iter().flatten();
+    let fields = fields.filter(|(_, value)| !value.is_null());
     let width = fields.clone().map(|(key, _)| key.len()).max().unwrap_or(0);
     fields.fold(String::new(), |mut text, (key, value)| {
         let _ = writeln!(text, "      {key:width$} = {}", inline(value));
