@@ -313,28 +313,9 @@ fn leaves(
     // What only holds others is changed with them.
     if out.keys().any(|key| key.starts_with(&format!("{at}.")))
         && out.get(&at).is_some_and(BTreeSet::is_empty)
-        && !takes_a_value(schema, root)
     {
         out.remove(&at);
     }
-}
-
-/// Whether a schema takes a text or a number, behind references and alternatives.
-fn takes_a_value(schema: &Value, root: &Value) -> bool {
-    if let Some(name) = schema["$ref"].as_str() {
-        let name = name.trim_start_matches("#/$defs/");
-        return takes_a_value(&root["$defs"][name], root);
-    }
-    let has_words = schema.get("enum").is_some() || schema.get("const").is_some();
-    let types = &schema["type"];
-    let is = |wanted: &str| {
-        let among = |types: &Vec<Value>| types.contains(&json!(wanted));
-        types == wanted || types.as_array().is_some_and(among)
-    };
-    let alternatives = ["anyOf", "oneOf"].map(|key| schema[key].as_array());
-    let mut alternatives = alternatives.into_iter().flatten().flatten();
-    !has_words && ["string", "integer", "number"].into_iter().any(is)
-        || alternatives.any(|one| takes_a_value(one, root))
 }
 
 /// A schema's words and its members, behind references and alternatives.
