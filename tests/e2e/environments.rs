@@ -309,7 +309,13 @@ fn a_pool_without_a_free_block_is_refused() {
         "{refused}"
     );
     world.platctl("destroy pr-1 --yes").expect(0);
+    // A run that is killed while it asks leaves this behind. The block is not lost with it.
+    let path = world.path().join("state/emulator/pr-1.json");
+    let mut left = state(&world, "pr-1");
+    left["reserved"] = json!({"network.cidr": "10.64.0.0/20"});
+    fs::write(path, left.to_string()).unwrap();
     world
         .platctl("apply preview.yaml --set stack=pr-2 --yes")
         .expect(0);
+    assert_eq!(block(&world, "pr-2"), "10.64.0.0/20");
 }

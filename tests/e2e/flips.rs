@@ -312,10 +312,24 @@ fn leaves(
     }
     // What only holds others is changed with them.
     if out.keys().any(|key| key.starts_with(&format!("{at}.")))
+        && !takes_text(schema, root)
         && out.get(&at).is_some_and(BTreeSet::is_empty)
     {
         out.remove(&at);
     }
+}
+
+/// Whether a text can stand for all that a key holds: `network.cidr` is a block, or a pool.
+fn takes_text(schema: &Value, root: &Value) -> bool {
+    if let Some(name) = schema["$ref"].as_str() {
+        let name = name.trim_start_matches("#/$defs/");
+        return takes_text(&root["$defs"][name], root);
+    }
+    let mut alternatives = ["anyOf", "oneOf"]
+        .into_iter()
+        .filter_map(|key| schema[key].as_array())
+        .flatten();
+    schema["type"] == "string" || alternatives.any(|one| takes_text(one, root))
 }
 
 /// A schema's words and its members, behind references and alternatives.

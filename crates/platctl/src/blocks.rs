@@ -1,7 +1,9 @@
 //! The block of addresses that a stack takes from a pool that it shares with others.
 
+use std::collections::BTreeSet;
+
 use platctl_engine::state::reserve::{Reserved, reserve};
-use platctl_engine::state::{Session, State};
+use platctl_engine::state::{LockStatus, Session, State, Store};
 use platctl_stack::Stack;
 use platctl_stack::pool::{self, Pool, RESERVED};
 
@@ -22,14 +24,7 @@ impl Among<'_> {
     async fn taken(&self) -> Result<Vec<String>, CliError> {
         let mut taken = Vec::new();
         for (other, store) in self.named.others(self.global).await? {
-            let loaded = store.read().await.map_err(|error| {
-                CliError::other(format!(
-                    "cannot find out which blocks of addresses are free, because the state of stack `{}` cannot be \
-                     read: {error}",
-                    other.name
-                ))
-            })?;
-            taken.extend(pool::blocks(&loaded.state));
+            taken.extend(blocks_of(&other, &store).await?);
         }
         let live = self.site.aws.blocks(&self.site.region).await?;
         let foreign = live
@@ -99,6 +94,37 @@ impl Among<'_> {
             None => self.site.own_block(&self.named.name).await,
         }
     }
+}
+
+/// The blocks of another stack.
+///
+/// A run that was killed before it created anything has left a block reserved. Nobody has it: a run holds the lock of its
+/// state from before it reserves a block until its network is in the state.
+async fn blocks_of(other: &Named, store: &Store) -> Result<BTreeSet<String>, CliError> {
+    let state = read(other, store).await?;
+    let nothing_else = state.resources.is_empty() && !state.reserved.is_empty();
+    if !nothing_else || !matches!(store.lock_status().await, Ok(LockStatus::Free)) {
+        return Ok(pool::blocks(&state));
+    }
+    // Its run may have come to its end between the two.
+    let now = read(other, store).await?;
+    let left_behind = now.serial == state.serial && now.resources.is_empty();
+    Ok(if left_behind {
+        BTreeSet::new()
+    } else {
+        pool::blocks(&now)
+    })
+}
+
+async fn read(other: &Named, store: &Store) -> Result<State, CliError> {
+    let loaded = store.read().await.map_err(|error| {
+        CliError::other(format!(
+            "cannot find out which blocks of addresses are free, because the state of stack `{}` cannot be read: \
+             {error}. To apply this stack all the same, choose its block: --set network.cidr=BLOCK",
+            other.name
+        ))
+    })?;
+    Ok(loaded.state)
 }
 
 fn none_left(pool: Pool) -> CliError {

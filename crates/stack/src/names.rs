@@ -171,7 +171,7 @@ pub fn check_names(stack: &str, home: &str) -> Result<(), String> {
 fn ttl(text: &str) -> Result<(), String> {
     lifetime(text)
         .map(drop)
-        .ok_or_else(|| "`ttl` must be a number followed by `m`, `h` or `d`, such as 8h".to_owned())
+        .ok_or_else(|| "must be a number followed by `m`, `h` or `d`, such as 8h".to_owned())
 }
 
 /// How long `8h` is; `m`, `h` and `d` are the units. None for what is no such text.

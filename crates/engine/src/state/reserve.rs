@@ -35,6 +35,11 @@ pub async fn reserve<E: From<StateError>>(
         let held = session.state().reserved.get(what).cloned();
         let Some(value) = pick(held.as_deref(), &taken().await?) else {
             session.set_reserved(what, None).await?;
+            // What this run had, another one took at the same time, and may give it back as well. Who looks again then
+            // gets it.
+            if held.is_some() {
+                continue;
+            }
             return Ok(Reserved::Nothing);
         };
         if held.as_ref() == Some(&value) {
@@ -160,7 +165,7 @@ mod tests {
             let mine = if turn < STEPS {
                 turns >> turn & 1 == 0
             } else {
-                second.is_some() || (first.is_none() && turn % 2 == 0)
+                first.is_none()
             };
             let polled = |poll| match poll {
                 Poll::Ready(value) => Some(value),
@@ -188,6 +193,19 @@ mod tests {
                 matches!((&one, &other), (Reserved::Value(one), Reserved::Value(other)) if one != other),
                 "{turns:b}: {one:?} and {other:?}"
             );
+        }
+    }
+
+    #[tokio::test]
+    async fn of_two_runs_that_want_the_last_one_exactly_one_gets_it() {
+        for turns in 0..1 << STEPS {
+            let disk = Disk::default();
+            let (a, b) = (disk.session("a"), disk.session("b"));
+            let one = pin!(run(&a, (&disk, "b"), &["x"]));
+            let other = pin!(run(&b, (&disk, "a"), &["x"]));
+            let (one, other) = interleaved(one, other, turns).await;
+            let got = |reserved: &Reserved| matches!(reserved, Reserved::Value(_));
+            assert_ne!(got(&one), got(&other), "{turns:b}: {one:?} and {other:?}");
         }
     }
 

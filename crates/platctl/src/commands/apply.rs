@@ -291,7 +291,7 @@ async fn take_planned(
         return Ok(());
     }
     Err(stale(format!(
-        "{block} cannot be used for the network any more"
+        "another stack or network has addresses of {block} by now"
     )))
 }
 

@@ -78,8 +78,8 @@ pub(crate) fn stateless(stacks: &[(String, String)], site: &Site, global: &Globa
             continue;
         }
         raw(&format!(
-            "{stack}  {account}  {}  has a network ({block}), but no state here. To find its state: platctl list \
-             --state. To restore a lost one: platctl state recover FILE\n",
+            "{stack}  {account}  {}  has a network ({block}), but no state here. To look elsewhere: platctl list --state \
+             PLACE. To restore a lost state: platctl state recover FILE\n",
             site.region
         ));
     }

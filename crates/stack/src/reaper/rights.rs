@@ -18,13 +18,22 @@ const STACK_TAG: &str = "aws:ResourceTag/platctl:stack";
 /// Actions of AWS, such as `ec2:DeleteVpc`.
 type Actions = BTreeSet<&'static str>;
 
-/// Actions that answer what somebody has stored. They are needed to find out what an object is.
-const CONTENTS: [&str; 4] = [
+/// Actions that answer what somebody has stored, run what somebody else has written, or let into a cluster. Finding out
+/// what an object is takes them, but only for objects that have the tag of one of the stacks.
+const STRICT: [&str; 9] = [
+    "codebuild:StartBuild",
+    "codebuild:StopBuild",
     "codecommit:GetFile",
+    "eks:AssociateAccessPolicy",
+    "eks:DisassociateAccessPolicy",
+    "logs:GetLogEvents",
     "secretsmanager:GetSecretValue",
     "ssm:GetParameter",
     "ssm:GetParameters",
 ];
+
+/// What the names of the actions begin with that only look.
+const LOOKS: [&str; 4] = ["BatchGet", "Describe", "Get", "List"];
 
 /// What it takes to delete stacks whose names begin with this.
 pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
@@ -34,27 +43,26 @@ pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
     let (reads, deletes): (Actions, Actions) =
         (reads.copied().collect(), deletes.copied().collect());
     let all: Actions = reads.union(&deletes).copied().collect();
-    let looks = reads
-        .iter()
-        .copied()
-        .filter(|action| service_of(action) != "s3" && !CONTENTS.contains(action));
-    let contents: Actions = CONTENTS
+    let strict: Actions = STRICT
         .into_iter()
         .filter(|action| all.contains(action))
         .collect();
-    let plain: Actions = deletes
+    let (looks, others): (Actions, Actions) = reads
         .iter()
         .copied()
-        .filter(|action| !matches!(service_of(action), "iam" | "s3"))
-        .collect();
+        .filter(|action| service_of(action) != "s3" && !strict.contains(action))
+        .partition(|action| only_looks(action));
+    let plain = deletes
+        .iter()
+        .copied()
+        .filter(|action| !matches!(service_of(action), "iam" | "s3") && !strict.contains(action));
+    let plain: Actions = plain.chain(others).collect();
     let partition = &context.partition;
-    let named = |what: &str| format!("arn:{partition}:iam::{}:{what}", context.account);
-    let objects = [named(&format!("*/{prefix}*")), named("oidc-provider/*")];
     let tag = json!({STACK_TAG: format!("{prefix}*")});
     vec![
-        json!({"Effect": "Allow", "Action": shortened(looks), "Resource": "*"}),
+        json!({"Effect": "Allow", "Action": shortened(looks.into_iter()), "Resource": "*"}),
         json!({
-            "Effect": "Allow", "Action": contents, "Resource": "*", "Condition": {"StringLike": tag},
+            "Effect": "Allow", "Action": strict, "Resource": "*", "Condition": {"StringLike": tag},
         }),
         // What has no tags, and what a service does not tell the tags of, is not kept from the builds.
         json!({
@@ -62,7 +70,7 @@ pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
             "Condition": {"StringLikeIfExists": tag},
         }),
         json!({
-            "Effect": "Allow", "Action": of_service(&deletes, "iam"), "Resource": objects,
+            "Effect": "Allow", "Action": of_service(&deletes, "iam"), "Resource": identities(prefix, context),
             "Condition": {"StringLikeIfExists": tag},
         }),
         allow(
@@ -70,6 +78,23 @@ pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
             format!("arn:{partition}:s3:::{prefix}*"),
         ),
     ]
+}
+
+/// What of IAM has a name that begins like this, with a path or without. AWS rejects a policy that leaves open which sort
+/// of object is meant. A provider is called as its issuer is.
+fn identities(prefix: &str, context: &Context) -> Vec<String> {
+    let Context {
+        partition, account, ..
+    } = context;
+    let arn = |what: &str| format!("arn:{partition}:iam::{account}:{what}");
+    let sorts = ["instance-profile", "policy", "role", "user"];
+    let named = sorts
+        .iter()
+        .flat_map(|sort| [format!("{sort}/{prefix}*"), format!("{sort}/*/{prefix}*")]);
+    named
+        .map(|what| arn(&what))
+        .chain([arn("oidc-provider/*")])
+        .collect()
 }
 
 /// The states, and the program.
@@ -120,6 +145,12 @@ fn of_service(actions: &Actions, service: &str) -> Vec<&'static str> {
 
 fn service_of(action: &str) -> &str {
     action.split(':').next().unwrap_or_default()
+}
+
+/// Whether an action changes nothing.
+fn only_looks(action: &str) -> bool {
+    let name = action.split(':').nth(1).unwrap_or_default();
+    LOOKS.iter().any(|word| name.starts_with(word))
 }
 
 /// A policy has to be short: all that a service describes and lists of itself stands for the single actions.

@@ -105,6 +105,47 @@ fn the_rights_fit_into_a_role_and_end_at_the_names_of_the_stacks() {
     );
 }
 
+/// The statements of a policy that allow this action.
+fn that_allow<'a>(policy: &'a Value, action: &str) -> Vec<&'a Value> {
+    let statements = policy["Statement"].as_array().unwrap();
+    let word = json!(action).to_string();
+    let allows = |one: &&Value| one["Action"].to_string().contains(&word);
+    statements.iter().filter(allows).collect()
+}
+
+/// Whoever may run builds with the role of a project, or open a shell, may do all that these may.
+#[test]
+fn what_is_more_than_looking_ends_at_the_tags_of_the_stacks() {
+    let nodes = declared("");
+    let policy = &spec(&nodes, "reaper.policy")["policy_document"];
+    let tag = json!({"StringLike": {"aws:ResourceTag/platctl:stack": "pr-*"}});
+    for action in [
+        "codebuild:StartBuild",
+        "eks:AssociateAccessPolicy",
+        "logs:GetLogEvents",
+        "secretsmanager:GetSecretValue",
+    ] {
+        let allowed = that_allow(policy, action);
+        assert_eq!(allowed.len(), 1, "{action}: {allowed:?}");
+        assert_eq!(allowed[0]["Condition"], tag, "{action}");
+    }
+    for one in that_allow(policy, "ssm:StartSession") {
+        assert!(one["Condition"].to_string().contains("pr-*"), "{one}");
+    }
+}
+
+/// AWS rejects a policy with an ARN of IAM that does not say which sort of object it is about.
+#[test]
+fn the_arns_of_iam_say_which_sort_of_object_is_meant() {
+    let nodes = declared("");
+    let policy = spec(&nodes, "reaper.policy")["policy_document"].to_string();
+    for sort in ["instance-profile", "policy", "role", "user"] {
+        let name = format!(":{sort}/pr-*\"");
+        assert!(policy.contains(&name), "{name}");
+    }
+    assert!(!policy.contains(":*/"), "{policy}");
+}
+
 #[test]
 fn what_a_reaper_needs_is_said() {
     let sound = text("");
