@@ -327,20 +327,21 @@ fn name(stack: &str, node: &Node, field: &str) -> Option<String> {
     // The ARN of a parameter has one slash before its name, which may begin with it.
     let named = match node.kind.as_str() {
         "ssm.Parameter" => named.trim_start_matches('/'),
-        _ => &named,
+        _ => named.as_str(),
     };
     Some(format!("{path}{named}"))
 }
 
 /// `/platctl/prod/flow-logs` of the stack `prod` is `/platctl/prod/*`; `shared` is itself.
 fn beginning(stack: &str, text: &str) -> String {
-    for (at, _) in text.match_indices(stack) {
-        let before = text[..at].chars().next_back();
-        let end = at + stack.len();
-        let after = text[end..].chars().next();
-        let begins = before.is_none_or(|c| !c.is_ascii_alphanumeric());
+    for (at, found) in text.match_indices(stack) {
+        let (before, rest) = text.split_at(at);
+        let begins = !before.ends_with(|c: char| c.is_ascii_alphanumeric());
+        let after = rest
+            .strip_prefix(found)
+            .and_then(|rest| rest.chars().next());
         if let Some(mark) = after.filter(|c| begins && "-/_.".contains(*c)) {
-            return format!("{}{mark}*", &text[..end]);
+            return format!("{before}{found}{mark}*");
         }
     }
     text.to_owned()
