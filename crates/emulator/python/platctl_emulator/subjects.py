@@ -152,7 +152,9 @@ def named(call: Call) -> Iterator[str]:
             if isinstance(text, str) and text:
                 name = text.lstrip("/") if call.service == "ssm" else text
                 whole = text.startswith("arn:")
-                yield text if whole else f"arn:aws:{call.service}:{region}:{call.account}:{end.format(name)}"
+                # Parameters of AWS belong to no account.
+                account = "" if name.startswith("aws/service/") else call.account
+                yield text if whole else f"arn:aws:{call.service}:{region}:{account}:{end.format(name)}"
     for parameter in ARNS:
         if isinstance(text := call.params.get(parameter), str):
             yield text

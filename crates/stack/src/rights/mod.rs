@@ -6,8 +6,10 @@
 
 mod boundary;
 mod names;
+mod rows;
 mod scopes;
 mod split;
+mod state;
 mod statements;
 #[cfg(test)]
 mod tests;
@@ -22,7 +24,7 @@ use crate::{Context, StateUrl};
 
 pub use boundary::boundary;
 pub use split::{MOST_CHARACTERS, MOST_POLICIES, characters};
-pub(crate) use statements::{encrypted_in, state_in};
+pub(crate) use state::{encrypted_in, state_in};
 
 /// The tag of an object that says which stack it belongs to.
 pub(crate) const STACK_TAG: &str = "aws:ResourceTag/platctl:stack";

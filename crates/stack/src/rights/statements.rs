@@ -9,8 +9,8 @@ use super::names::{arns, stated};
 use super::scopes::{
     CLUSTER_TAGS, FOR_EKS, LEFTOVERS, LISTING, NEW, NEW_EC2, TAGGED, UNLIMITED, UNTAGGED,
 };
+use super::state::of_state;
 use super::{Actions, REQUEST_TAG, Run, STACK_TAG, Subject, Wide, of_service, service_of};
-use crate::StateUrl;
 use crate::common::allow;
 
 /// Why the actions are not limited to the stack, in this order.
@@ -302,54 +302,4 @@ fn leftovers(subject: &Subject<'_>) -> Vec<Value> {
     names
         .flat_map(|name| CLUSTER_TAGS.iter().map(move |tag| one(name, tag)))
         .collect()
-}
-
-/// The state of one stack in a bucket, and the key that the bucket is encrypted with.
-fn of_state(state: &StateUrl, subject: &Subject<'_>) -> Vec<Value> {
-    let partition = &subject.context.partition;
-    let below = match state.prefix.as_str() {
-        "" => format!("{}/*", subject.stack),
-        prefix => format!("{prefix}/{}/*", subject.stack),
-    };
-    let mut statements = state_in(state, &below, partition);
-    statements.push(encrypted_in([state.bucket.as_str()], partition));
-    statements
-}
-
-/// Reading and writing states in a bucket.
-pub(crate) fn state_in(state: &StateUrl, below: &str, partition: &str) -> Vec<Value> {
-    let arn = |path: &str| format!("arn:{partition}:s3:::{path}");
-    vec![
-        allow(
-            &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            arn(&format!("{}/{below}", state.bucket)),
-        ),
-        allow(
-            &[
-                "s3:GetBucketLocation",
-                "s3:GetBucketVersioning",
-                "s3:ListBucket",
-            ],
-            arn(&state.bucket),
-        ),
-    ]
-}
-
-/// Which key encrypts a bucket is the bucket's own business.
-pub(crate) fn encrypted_in<'a>(
-    buckets: impl IntoIterator<Item = &'a str>,
-    partition: &str,
-) -> Value {
-    let arn = |path: &str| format!("arn:{partition}:s3:::{path}");
-    let encrypted: Vec<String> = buckets
-        .into_iter()
-        .flat_map(|bucket| [arn(bucket), arn(&format!("{bucket}/*"))])
-        .collect();
-    json!({
-        "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*",
-        "Condition": {
-            "StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"},
-            "ArnLike": {"kms:EncryptionContext:aws:s3:arn": encrypted},
-        },
-    })
 }

@@ -138,7 +138,10 @@ fn names_of_the_stack_stand_for_all_that_begin_like_them() {
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(
         found[0]["Resource"],
-        json!(["arn:aws:iam::111122223333:role/network-*"])
+        json!([
+            "arn:aws:iam::111122223333:role/aws-service-role/*",
+            "arn:aws:iam::111122223333:role/network-*"
+        ])
     );
     let groups = about(&rights, "logs:CreateLogGroup");
     assert_eq!(
@@ -160,6 +163,15 @@ fn the_tag_of_a_request_counts_for_what_is_created_only() {
             of_request || statement["Condition"].to_string().contains("ResourceTag"),
             "{statement}"
         );
+    }
+}
+
+#[test]
+fn roles_that_can_be_handed_over_are_those_of_the_stack() {
+    for (stack, text) in [("network", NETWORK), ("preview", PREVIEW), ("prod", PROD)] {
+        for statement in about(&of(stack, text, Run::Apply), "iam:PassRole") {
+            assert_ne!(statement["Resource"], json!("*"), "{stack}");
+        }
     }
 }
 
