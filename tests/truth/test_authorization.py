@@ -75,5 +75,6 @@ def test_what_aws_does_not_limit_to_resources_is_known() -> None:
 
 
 def test_actions_in_the_tables_of_policies_exist() -> None:
-    for name in ("RUN", "LEFTOVERS_READ", "LEFTOVERS", "UNLIMITED", "UNTAGGED", "FOR_EKS", "NEW"):
+    leftovers = ("LEFTOVERS_READ", "LEFTOVERS_NAMED", "LEFTOVERS")
+    for name in ("RUN", *leftovers, "UNLIMITED", "UNTAGGED", "FOR_SERVICES", "NEW"):
         assert sorted(scopes(name) - authorization.reference().keys()) == [], name

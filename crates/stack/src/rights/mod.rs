@@ -105,6 +105,7 @@ pub(crate) fn actions(nodes: &[Node], run: Run) -> Actions {
     }
     if run != Run::Plan && used.contains("eks.Cluster") {
         actions.extend(scopes::LEFTOVERS_READ.iter().copied());
+        actions.extend(scopes::LEFTOVERS_NAMED.iter().copied());
     }
     actions
 }

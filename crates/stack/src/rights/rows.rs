@@ -134,6 +134,25 @@ pub(super) const ROWS: &[Row] = &[
         &["elasticloadbalancing:R:A:targetgroup/{}/*"],
     ),
     ("events", "events.Rule", "name", &["events:R:A:rule/{}"]),
+    // Controllers name instance profiles and log groups after their cluster.
+    (
+        "iam",
+        "eks.Cluster",
+        "name",
+        &[
+            "iam::A:instance-profile/{}",
+            "iam::A:instance-profile/karpenter/*/{}/*",
+        ],
+    ),
+    (
+        "logs",
+        "eks.Cluster",
+        "name",
+        &[
+            "logs:R:A:log-group:/aws/containerinsights/{}/*",
+            "logs:R:A:log-group:/aws/eks/{}/*",
+        ],
+    ),
     (
         "iam",
         "iam.InstanceProfile",

@@ -17,6 +17,7 @@ pub(super) const LEFTOVERS_READ: &[&str] = &[
     "ec2:DescribeInstances",
     "ec2:DescribeLaunchTemplates",
     "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeSecurityGroupRules",
     "ec2:DescribeSecurityGroups",
     "ec2:DescribeVolumes",
     "elasticloadbalancing:DescribeLoadBalancers",
@@ -37,6 +38,13 @@ pub(super) const LEFTOVERS: &[&str] = &[
     "ec2:TerminateInstances",
     "elasticloadbalancing:DeleteLoadBalancer",
     "elasticloadbalancing:DeleteTargetGroup",
+];
+
+/// The same for what controllers name after the cluster.
+pub(super) const LEFTOVERS_NAMED: &[&str] = &[
+    "iam:DeleteInstanceProfile",
+    "iam:RemoveRoleFromInstanceProfile",
+    "logs:DeleteLogGroup",
 ];
 
 /// Tags by which controllers say for which cluster they created something: the key, and whether the name of the
@@ -159,8 +167,8 @@ pub(super) const UNTAGGED: &[&str] = &[
     "cloudfront:UpdateResponseHeadersPolicy",
 ];
 
-/// Actions that EKS asks of its caller for the nodes and the network interfaces that it creates.
-pub(super) const FOR_EKS: &[&str] = &[
+/// Actions that EKS and ElastiCache ask of their caller for the nodes and the network interfaces that they create.
+pub(super) const FOR_SERVICES: &[&str] = &[
     "ec2:CreateNetworkInterface",
     "ec2:DeleteNetworkInterface",
     "ec2:RunInstances",

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::names::{arns, stated};
 use super::scopes::{
-    CLUSTER_TAGS, FOR_EKS, LEFTOVERS, LISTING, NEW, NEW_EC2, TAGGED, UNLIMITED, UNTAGGED,
+    CLUSTER_TAGS, FOR_SERVICES, LEFTOVERS, LISTING, NEW, NEW_EC2, TAGGED, UNLIMITED, UNTAGGED,
 };
 use super::state::of_state;
 use super::{Actions, REQUEST_TAG, Run, STACK_TAG, Subject, Wide, of_service, service_of};
@@ -18,7 +18,8 @@ const NO_RESOURCE: &str = "AWS does not limit these actions to resources";
 const SEARCHES: &str =
     "These reads find the resources of the stack, by their tags, among all others";
 const NO_TAGS: &str = "The objects have IDs of AWS, and policies cannot ask for their tags";
-const EKS: &str = "EKS requires these of its caller, for objects that it creates itself";
+const SERVICES: &str =
+    "EKS and ElastiCache require these of their caller, for objects that they create themselves";
 const NO_NAMES: &str = "The stack file does not state the names of these objects";
 
 /// All statements, and the actions that none of them limits to the stack.
@@ -68,8 +69,8 @@ fn wide(actions: &Actions) -> Vec<Wide> {
         let lists = LISTING.contains(&service) && action.contains(":Describe");
         if UNLIMITED.contains(&action) {
             Some(NO_RESOURCE)
-        } else if FOR_EKS.contains(&action) {
-            Some(EKS)
+        } else if FOR_SERVICES.contains(&action) {
+            Some(SERVICES)
         } else if service == "route53" || UNTAGGED.contains(&action) {
             Some(NO_TAGS)
         } else if searches || lists {
@@ -86,7 +87,7 @@ fn wide(actions: &Actions) -> Vec<Wide> {
             .collect(),
         why,
     };
-    [NO_RESOURCE, SEARCHES, NO_TAGS, EKS]
+    [NO_RESOURCE, SEARCHES, NO_TAGS, SERVICES]
         .into_iter()
         .map(of)
         .filter(|group| !group.actions.is_empty())
