@@ -98,7 +98,7 @@ fn beyond(subject: &Subject<'_>, service: &str) -> Vec<String> {
 }
 
 /// ARNs of this service that fields of resources state, such as the secret with the credential of a host.
-fn stated(nodes: &[Node], service: &str) -> BTreeSet<String> {
+pub(super) fn stated(nodes: &[Node], service: &str) -> BTreeSet<String> {
     let of_service = |text: &&str| {
         text.starts_with("arn:") && text.split(':').nth(2) == Some(service) && !text.contains('*')
     };
