@@ -117,3 +117,24 @@ async fn what_controllers_made_goes_with_their_cluster() {
 async fn what_controllers_made_goes_although_nobody_gets_into_the_cluster() {
     goes_with_its_cluster(true).await;
 }
+
+/// Only the cluster knows which volumes are to stay.
+#[tokio::test]
+async fn a_retained_volume_stays_although_its_cluster_goes() {
+    let world = World::new();
+    world.file("one.yaml", STACK);
+    world.platctl("apply one.yaml --yes").expect(0);
+    let made = world
+        .control()
+        .controllers(&json!({"cluster": "one-cluster", "retains": true}))
+        .unwrap();
+    let ended = world.platctl("destroy one --yes").expect(0);
+    let volume = made["volume"].as_str().unwrap().to_owned();
+    let kept = ended.stdout.split("kept on purpose:\n").nth(1);
+    assert!(
+        kept.is_some_and(|kept| kept.contains(&volume)),
+        "{}",
+        ended.stdout
+    );
+    assert_eq!(still_there(&world, &[volume]).await, 1);
+}

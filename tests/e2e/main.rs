@@ -34,6 +34,7 @@ mod ownership;
 mod partial;
 mod plans;
 mod platform;
+mod previews;
 mod recovery;
 mod rights;
 mod secrets;

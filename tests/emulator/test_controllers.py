@@ -124,3 +124,12 @@ def test_nothing_is_left_when_all_of_it_is_deleted(aws):
     left = {kind: count for kind, count in aws.control("GET inventory")["inventory"].items()}
     more = {kind: count - before.get(kind, 0) for kind, count in left.items() if count > before.get(kind, 0)}
     assert more == {}
+
+
+def test_a_retained_volume_stays_when_its_claim_goes(aws):
+    _, subnets = eks_cluster(aws)
+    node_group(aws, subnets)
+    made = aws.control("POST controllers", {"cluster": "one", "retains": True})["made"]
+    server(aws).answer("DELETE", "/api/v1/namespaces/web/persistentvolumeclaims/data-web-0", {}, b"")
+    [volume] = aws.ec2.describe_volumes(VolumeIds=[made["volume"]])["Volumes"]
+    assert volume["Size"] == 20

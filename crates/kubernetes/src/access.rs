@@ -53,7 +53,13 @@ pub trait Provider: Send + Sync {
         false
     }
     /// What became of the programs in a cluster that is to be deleted, or why they were not reached.
-    fn vacated(&self, _cluster: &str, _report: &CloudResult<VacateReport>) {}
+    fn vacated<'a>(
+        &'a self,
+        _cluster: &'a str,
+        _report: &'a CloudResult<VacateReport>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(std::future::ready(()))
+    }
     /// What is at this address.
     fn fetch<'a>(&'a self, manifest: &'a crate::Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>>;
 }
@@ -204,7 +210,7 @@ impl Clusters {
             Ok(Some(server)) => vacate(&*server, &order, &mut tell).await,
             Err(error) => Err(error),
         };
-        self.provider.vacated(cluster, &report);
+        self.provider.vacated(cluster, &report).await;
         Ok(match report {
             Ok(report) if report.alive => Vacated::Told,
             _ => Vacated::Left,

@@ -13,6 +13,7 @@ use crate::tags::filter;
 /// The permissions that a deletion takes.
 pub(super) const PERMISSIONS: &[&str] = &[
     "eks:DeleteCluster",
+    "ec2:CreateTags",
     "ec2:DeleteLaunchTemplate",
     "ec2:DeleteNetworkInterface",
     "ec2:DeleteSecurityGroup",

@@ -3,7 +3,7 @@
 use aws_sdk_ec2::types::{Instance, LaunchTemplate, Tag, Volume};
 use platctl_engine::CloudResult;
 
-use super::{Leftover, Made, Search, Thing, made};
+use super::{Leftover, Made, Search, Thing, claims, made};
 use crate::Cloud;
 use crate::errors::Asked;
 use crate::tags::{Tags, filter};
@@ -116,6 +116,9 @@ pub(super) async fn volumes(cloud: &Cloud, search: &Search) -> CloudResult<Vec<L
         .filters(filter("tag-key", keys.iter().map(String::as_str)));
     let found: Result<Vec<_>, _> = call.into_paginator().items().send().collect().await;
     let found = found.asked()?;
+    let retained = found.iter().filter(|one| claims::is_retained(one.tags()));
+    let retained = retained.filter_map(|one| one.volume_id().map(ToOwned::to_owned));
+    cloud.departure.keep(retained);
     Ok(found.iter().filter_map(|one| volume(search, one)).collect())
 }
 

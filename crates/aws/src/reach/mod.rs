@@ -24,6 +24,7 @@ use serde_json::Value;
 use self::fetch::StandIn;
 use crate::Cloud;
 use crate::errors::Asked;
+use crate::leftovers::claims;
 
 pub(crate) use rights::{Given, is_at_work, policy as runner_policy};
 pub use runner::{Errand, bucket_name, project_name};
@@ -269,6 +270,29 @@ impl Reach {
     }
 }
 
+impl Reach {
+    /// What came of telling the workloads of a cluster to delete what they made.
+    async fn heard(&self, cluster: &str, report: &CloudResult<VacateReport>) {
+        let departure = &self.cloud.departure;
+        match report {
+            Ok(report) => {
+                claims::retain(&self.cloud, cluster, &report.retained).await;
+                if report.alive && !report.held.is_empty() {
+                    departure.note(format!(
+                        "In the cluster {cluster}, these objects were not deleted in time: {}. What their controllers \
+                         made in AWS is deleted without them",
+                        report.held.join(", ")
+                    ));
+                }
+            }
+            Err(error) => departure.note(format!(
+                "The workloads of the cluster {cluster} could not be told to delete what they made in AWS: {error}. \
+                 platctl deletes what carries the tags of the cluster"
+            )),
+        }
+    }
+}
+
 impl Provider for Reach {
     fn way<'a>(&'a self, cluster: &'a str) -> BoxFuture<'a, CloudResult<Option<Way>>> {
         Box::pin(self.choose(cluster))
@@ -286,24 +310,12 @@ impl Provider for Reach {
         self.cloud.departure.deletes_volumes()
     }
 
-    fn vacated(&self, cluster: &str, report: &CloudResult<VacateReport>) {
-        let departure = &self.cloud.departure;
-        match report {
-            Ok(report) => {
-                departure.keep(report.retained.iter().cloned());
-                if report.alive && !report.held.is_empty() {
-                    departure.note(format!(
-                        "In the cluster {cluster}, these objects were not deleted in time: {}. What their controllers \
-                         made in AWS is deleted without them",
-                        report.held.join(", ")
-                    ));
-                }
-            }
-            Err(error) => departure.note(format!(
-                "The workloads of the cluster {cluster} could not be told to delete what they made in AWS: {error}. \
-                 platctl deletes what carries the tags of the cluster"
-            )),
-        }
+    fn vacated<'a>(
+        &'a self,
+        cluster: &'a str,
+        report: &'a CloudResult<VacateReport>,
+    ) -> BoxFuture<'a, ()> {
+        Box::pin(self.heard(cluster, report))
     }
 
     fn fetch<'a>(&'a self, manifest: &'a Manifest) -> BoxFuture<'a, CloudResult<Vec<u8>>> {

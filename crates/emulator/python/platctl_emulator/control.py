@@ -98,7 +98,8 @@ class Control:
         """Programs begin to work in a cluster; answers what they make in AWS."""
         with self._app.moto.lock:
             TIMELINE.tick()
-            return {"made": start(str(body["cluster"]), body.get("zone"), bool(body.get("denied")))}
+            flags = {name: bool(body.get(name)) for name in ("denied", "retains")}
+            return {"made": start(str(body["cluster"]), body.get("zone"), **flags)}
 
     def post_hosts(self, body: dict[str, Any]) -> dict[str, Any]:
         """Does what only people do at hosts of repositories."""

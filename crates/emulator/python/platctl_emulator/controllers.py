@@ -41,11 +41,11 @@ def _clusters() -> Any:
                 yield account, region, cluster
 
 
-def start(name: str, zone: str | None = None, denied: bool = False) -> dict[str, Any]:
+def start(name: str, zone: str | None = None, denied: bool = False, retains: bool = False) -> dict[str, Any]:
     """Programs begin in the cluster of this name; answers the IDs of what they make. With a zone, ExternalDNS makes a
-    record in it. `denied`: the API server lets nobody in."""
+    record in it. `denied`: the API server lets nobody in. `retains`: the volume stays when its claim goes."""
     account, region, cluster = next(one for one in _clusters() if one[2]["name"] == name)
-    programs = Programs(account, region, cluster)
+    programs = Programs(account, region, cluster, retains)
     programs.make(zone)
     running()[name] = programs
     server = KUBERNETES.server(cluster["endpoint"])
@@ -55,6 +55,15 @@ def start(name: str, zone: str | None = None, denied: bool = False) -> dict[str,
         if key[2]:
             metadata["namespace"] = key[2]
         server.objects[key] = {"apiVersion": key[0], "kind": kind, "metadata": metadata}
+    server.objects[("v1", "persistentvolumes", None, "pvc-1")] = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolume",
+        "metadata": {"name": "pvc-1"},
+        "spec": {
+            "persistentVolumeReclaimPolicy": "Retain" if retains else "Delete",
+            "csi": {"driver": "ebs.csi.aws.com", "volumeHandle": programs.made["volume"]},
+        },
+    }
     definition = ("apiextensions.k8s.io/v1", "customresourcedefinitions", None, "nodepools.karpenter.sh")
     server.objects[definition] = POOLS
     server.objects[("v1", "nodes", None, "node")] = {
@@ -69,10 +78,10 @@ def start(name: str, zone: str | None = None, denied: bool = False) -> dict[str,
 class Programs:
     """The programs of one cluster."""
 
-    def __init__(self, account: str, region: str, cluster: dict[str, Any]) -> None:
+    def __init__(self, account: str, region: str, cluster: dict[str, Any], retains: bool = False) -> None:
         self.region, self.cluster, self.name = region, cluster, cluster["name"]
         self.made: dict[str, str] = {}
-        self._account = account
+        self._account, self._retains = account, retains
         self._late = 1
 
     def _of(self, service: str) -> Any:
@@ -217,7 +226,7 @@ class Programs:
             return False
         if key == INGRESS:
             self._unbalance()
-        elif key == CLAIM:
+        elif key == CLAIM and not self._retains:
             self._of("ec2").volumes.pop(self.made["volume"], None)
         elif key == POOL:
             ec2 = self._of("ec2")

@@ -13,6 +13,9 @@ use crate::cli::Global;
 pub(crate) fn departure(departure: &Departure, global: &Global) {
     let (deleted, remaining) = (departure.deleted(), departure.remaining());
     if global.json {
+        for note in departure.notes() {
+            json_line(&json!({"type": "note", "text": note}));
+        }
         for one in &deleted {
             json_line(&json!({"type": "leftover", "fate": "deleted", "what": one}));
         }

@@ -243,7 +243,8 @@ fn text(event: &Event, paint: Paint) -> Option<String> {
                 Doing::Create => (paint.add("+"), "created"),
                 Doing::Update => (paint.change("~"), "updated"),
                 Doing::Delete => (paint.remove("-"), "deleted"),
-                Doing::Vacate => (paint.remove("-"), "emptied"),
+                // What came of it is told at the end: they may not have been reached.
+                Doing::Vacate => (" ".to_owned(), "finished with the workloads of"),
                 Doing::Adopt => (paint.add("+"), "adopted"),
                 Doing::Wait => (paint.add("+"), "ready"),
                 Doing::Keep => (paint.dim("."), "kept"),
