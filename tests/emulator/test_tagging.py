@@ -1,7 +1,6 @@
 """The Resource Groups Tagging API: what carries a tag, as AWS's own index says it."""
 
-from test_code import project
-from things import eks_cluster
+from things import eks_cluster, role
 
 
 def found(aws, **wanted):
@@ -33,7 +32,14 @@ def test_what_moto_does_not_know_is_listed_too(aws):
     assert found(aws, platctl_stack="two") == [aws.eks.describe_cluster(name="one")["cluster"]["arn"]]
 
 
-def test_a_project_of_codebuild_spells_its_tags_in_its_own_way(aws):
-    made = project(aws, tags=[{"key": "platctl:stack", "value": "one"}])
-    assert made["arn"] in found(aws, platctl_stack="one")
-    assert found(aws, platctl_stack="two") == []
+def test_services_that_write_keys_small_are_listed_too(aws):
+    arn = role(aws, "codebuild.amazonaws.com", "builds")
+    made = aws.codebuild.create_project(
+        name="one",
+        serviceRole=arn,
+        source={"type": "CODEPIPELINE"},
+        artifacts={"type": "CODEPIPELINE"},
+        environment={"type": "LINUX_CONTAINER", "image": "x", "computeType": "BUILD_GENERAL1_SMALL"},
+        tags=[{"key": "platctl:stack", "value": "one"}],
+    )
+    assert found(aws, platctl_stack="one") == [made["project"]["arn"]]

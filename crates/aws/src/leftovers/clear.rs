@@ -105,7 +105,10 @@ impl Departing<'_> {
             Err(error) if error.class.is_transient() && !self.overdue => {
                 return Some(format!("{one}: {error}"));
             }
-            Err(error) => departure.stays(remaining(one, error.to_string(), false)),
+            Err(error) => departure.stays(Remaining {
+                next: next(one, &error),
+                ..remaining(one, error.to_string(), false)
+            }),
         }
         None
     }
@@ -222,6 +225,10 @@ impl Departing<'_> {
     /// What has the group: the interfaces of a load balancer go after it, and those of nodes with them. For anything
     /// else there is nothing to wait for.
     async fn held(&self, one: &Leftover, error: CloudError) -> CloudResult<Fate> {
+        if let Some(name) = self.stays_with(&one.id).await? {
+            let message = format!("it is used by load balancer {name}, which is not deleted");
+            return Err(CloudError::new(Class::Invalid, error.operation, message));
+        }
         let holders = crate::ec2::interfaces_with(self.cloud, &one.id).await?;
         let names: Vec<&str> = holders.iter().map(|(words, _)| words.as_str()).collect();
         if names.is_empty() {
@@ -232,6 +239,30 @@ impl Departing<'_> {
         }
         let message = format!("it is used by {}", names.join(", "));
         Err(CloudError::new(Class::Invalid, error.operation, message))
+    }
+
+    /// The load balancer that has the group and stays for good, so that nobody lets go of the group.
+    async fn stays_with(&self, group: &str) -> CloudResult<Option<String>> {
+        let staying = self.cloud.departure.remaining();
+        let stays = |name: &str| {
+            let words = format!("{} {name} (", Thing::LoadBalancer.name());
+            staying.iter().any(|other| other.what.starts_with(&words))
+        };
+        if !staying
+            .iter()
+            .any(|other| other.what.starts_with(Thing::LoadBalancer.name()))
+        {
+            return Ok(None);
+        }
+        let pages = self.cloud.elbv2.describe_load_balancers().into_paginator();
+        let found: Result<Vec<_>, _> = pages.items().send().collect().await;
+        let found = found.asked()?;
+        let has = |groups: &[String]| groups.iter().any(|one| one == group);
+        let mut holding = found
+            .iter()
+            .filter(|one| has(one.security_groups()))
+            .filter_map(|one| one.load_balancer_name());
+        Ok(holding.find(|name| stays(name)).map(ToOwned::to_owned))
     }
 
     /// Takes the rules of other groups of the VPC away that refer to this one: nothing goes from or to it any more.
@@ -294,12 +325,26 @@ fn remaining(one: &Leftover, why: String, kept: bool) -> Remaining {
     }
 }
 
+/// What to type. AWS refuses a protected load balancer to everybody.
+fn next(one: &Leftover, error: &CloudError) -> String {
+    if one.thing == Thing::LoadBalancer && error.message.contains("deletion protection") {
+        return format!(
+            "aws elbv2 modify-load-balancer-attributes --load-balancer-arn {} --attributes \
+             Key=deletion_protection.enabled,Value=false; then run `platctl destroy` again",
+            one.id
+        );
+    }
+    one.command()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cloud::tests::cloud;
     use crate::leftovers::{Made, Maker, Volumes};
-    use aws_sdk_ec2::operation::delete_security_group::DeleteSecurityGroupOutput;
+    use aws_sdk_ec2::operation::delete_security_group::{
+        DeleteSecurityGroupError, DeleteSecurityGroupOutput,
+    };
     use aws_sdk_ec2::operation::delete_volume::DeleteVolumeOutput;
     use aws_sdk_ec2::operation::describe_security_group_rules::DescribeSecurityGroupRulesOutput;
     use aws_sdk_ec2::operation::describe_security_groups::DescribeSecurityGroupsOutput;
@@ -309,6 +354,8 @@ mod tests {
         IpPermission, ReferencedSecurityGroup, SecurityGroup, SecurityGroupRule, UserIdGroupPair,
     };
     use aws_sdk_elasticloadbalancingv2::operation::delete_load_balancer::DeleteLoadBalancerError;
+    use aws_sdk_elasticloadbalancingv2::operation::describe_load_balancers::DescribeLoadBalancersOutput;
+    use aws_sdk_elasticloadbalancingv2::types::LoadBalancer;
     use aws_sdk_elasticloadbalancingv2::types::error::OperationNotPermittedException;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
@@ -419,7 +466,57 @@ mod tests {
         );
         assert_eq!(
             remaining[0].next,
-            "aws elbv2 delete-load-balancer --load-balancer-arn arn:aws:balancer"
+            "aws elbv2 modify-load-balancer-attributes --load-balancer-arn arn:aws:balancer --attributes \
+             Key=deletion_protection.enabled,Value=false; then run `platctl destroy` again"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_group_of_a_load_balancer_that_stays_is_not_waited_for() {
+        let groups = mock!(aws_sdk_ec2::Client::describe_security_groups)
+            .then_output(|| DescribeSecurityGroupsOutput::builder().build());
+        let delete = mock!(aws_sdk_ec2::Client::delete_security_group).then_error(|| {
+            let meta = ErrorMetadata::builder()
+                .code("DependencyViolation")
+                .message("resource sg-1 has a dependent object")
+                .build();
+            DeleteSecurityGroupError::generic(meta)
+        });
+        let balancers = mock!(aws_sdk_elasticloadbalancingv2::Client::describe_load_balancers)
+            .then_output(|| {
+                let balancer = LoadBalancer::builder()
+                    .load_balancer_name("k8s-web")
+                    .security_groups("sg-1")
+                    .build();
+                DescribeLoadBalancersOutput::builder()
+                    .load_balancers(balancer)
+                    .build()
+            });
+        let ec2 = mock_client!(aws_sdk_ec2, RuleMode::Sequential, &[&groups, &delete]);
+        let elbv2 = mock_client!(
+            aws_sdk_elasticloadbalancingv2,
+            RuleMode::Sequential,
+            &[&balancers]
+        );
+        let cloud = Cloud {
+            ec2: ec2.into(),
+            elbv2: elbv2.into(),
+            ..cloud()
+        };
+        let balancer = Leftover {
+            name: "k8s-web".into(),
+            ..leftover(Thing::LoadBalancer, "arn:aws:balancer")
+        };
+        let why = "it is protected".to_owned();
+        cloud.departure.stays(remaining(&balancer, why, false));
+        let group = leftover(Thing::SecurityGroup, "sg-1");
+        assert_eq!(pass(&cloud).part_with(&group).await, None);
+        let stays = cloud.departure.remaining();
+        assert!(
+            stays[1]
+                .why
+                .contains("it is used by load balancer k8s-web, which is not deleted"),
+            "{stays:?}"
         );
     }
 

@@ -248,7 +248,7 @@ mod tests {
             let attributes = [
                 ("PendingConfirmation", "true"),
                 ("Protocol", "email"),
-                ("FilterPolicy", "{}"),
+                ("FilterPolicy", r#"{"kind":["order"]}"#),
             ];
             let build = GetSubscriptionAttributesOutput::builder();
             attributes

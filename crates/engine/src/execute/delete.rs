@@ -14,7 +14,7 @@ use super::{Kept, Run, StepError};
 use crate::schedule::Work;
 use crate::state::{Ended, Fate, NewObject, Record, RecordEvent, Verb};
 use crate::{
-    Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Phase,
+    Address, AnyKind, AnyLive, Change, Changes, Class, CloudError, CloudResult, Id, Identity, Phase,
 };
 
 /// For how long what was found may be invisible to a describe.
@@ -381,6 +381,9 @@ impl Run {
         let usual = self.usual(timing.delete);
         let mut delay = Duration::ZERO;
         while let Some(live) = self.look(&kind, &record.scope, id, delay).await? {
+            if is_another(kind.facts().identity, before, &live) {
+                return Ok(Fate::Deleted);
+            }
             let elapsed = begun.elapsed();
             let status = match live.phase.clone() {
                 // Gone for everybody; until then it can be had back.
@@ -439,6 +442,15 @@ fn scheduled(kind: &dyn AnyKind, live: &AnyLive, status: &str) -> Fate {
         status: status.to_owned(),
         cancel: kind.recall(live),
     }
+}
+
+/// Whether what has the name now is not what was deleted: services make a log group again when they write to it, and
+/// what they make carries nobody's tags.
+fn is_another(identity: Identity, before: &AnyLive, now: &AnyLive) -> bool {
+    identity == Identity::Name
+        && now.phase.is_usable()
+        && before.owner.is_some()
+        && now.owner.is_none()
 }
 
 const fn is_on_its_way_out(phase: &Phase) -> bool {

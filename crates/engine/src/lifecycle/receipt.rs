@@ -93,6 +93,18 @@ async fn what_is_not_there_is_not_said_to_be_kept() {
     assert_eq!(words(&receipt(&lab).await), ["base: missing"]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_service_makes_again_under_the_same_name_is_not_waited_for() {
+    let lab = Lab::new();
+    let one = vec![("log", "toy.Name", json!({"name": "l"}))];
+    lab.apply(graph(&one, &lab.cloud)).await;
+    lab.cloud.world.lock().unwrap().comes_back = true;
+    lab.destroy().await;
+    assert_eq!(words(&receipt(&lab).await), ["log: deleted"]);
+    let again: Vec<_> = lab.cloud.things().into_values().collect();
+    assert!(again.iter().all(|thing| thing.owner.is_none()), "{again:?}");
+}
+
 /// Wherever a run is cut off, the last one tells of all objects.
 #[tokio::test(start_paused = true)]
 async fn an_interrupted_destroy_ends_with_one_receipt_of_all() {

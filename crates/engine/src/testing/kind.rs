@@ -294,11 +294,18 @@ impl FakeKind {
             return Ok(());
         }
         world.diary.push(format!("deleted {what}"));
-        world
+        let gone = world
             .things
             .remove(id)
-            .map(drop)
-            .ok_or_else(|| self.error(Class::NotFound, "gone"))
+            .ok_or_else(|| self.error(Class::NotFound, "gone"))?;
+        if world.comes_back {
+            let again = Thing {
+                owner: None,
+                ..gone
+            };
+            world.things.insert(id.clone(), again);
+        }
+        Ok(())
     }
 }
 

@@ -65,6 +65,8 @@ pub(crate) struct World {
     pub gives_up: Option<String>,
     /// Why the cloud gives up every deletion, after it accepted it.
     pub clings: Option<String>,
+    /// Whether somebody makes what is deleted again, as nobody's.
+    pub comes_back: bool,
     /// How many describes do not reach the cloud.
     pub away: u32,
     /// How long a describe takes.

@@ -56,11 +56,19 @@ pub(crate) struct Lab {
     pub detach: Detach,
 }
 
+/// An empty folder, in memory where the system has a place there: a state waits for the disk after each entry of its
+/// journal, and these tests write thousands.
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir_in("/dev/shm")
+        .or_else(|_| tempfile::tempdir())
+        .unwrap()
+}
+
 impl Lab {
     pub(crate) fn new() -> Self {
         Self {
             cloud: Cloud::default(),
-            folder: tempfile::tempdir().unwrap(),
+            folder: folder(),
             grace: Duration::ZERO,
             keep_going: true,
             replace: Vec::new(),

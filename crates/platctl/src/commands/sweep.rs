@@ -9,11 +9,13 @@ use platctl_engine::flow::{Request, prepare};
 use platctl_engine::planner::DataLoss;
 use platctl_engine::state::{Object, Record, State, Store};
 use platctl_engine::{Address, CloudResult, Owner};
+use serde_json::Value;
 
 use super::apply::{Ask, converge};
 use super::list;
 use crate::cli::{Consent, Data, Global, Sweep};
 use crate::cloud::Site;
+use crate::ending::is_kept_of;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::place::locked;
@@ -153,14 +155,23 @@ impl Clusters {
     }
 }
 
-/// Whether a state has the object, or one that still carries the tags that it had at another address.
+/// Whether a state has the object, or one that still carries the tags that it had at another address; or whether its
+/// receipt names it as kept on purpose.
 fn is_known(states: &[State], owner: &Owner, arn: &str) -> bool {
+    // Not every identifier is in the ARN.
+    let is = |object: &Object| {
+        let known = object.outputs.get("arn").and_then(Value::as_str);
+        known == Some(arn) || sweep::is_of(arn, &object.id)
+    };
     states
         .iter()
         .filter(|state| state.stack == owner.stack)
-        .flat_map(|state| state.resources.values())
-        .flat_map(|record| record.object.iter().chain(&record.deposed))
-        .any(|object| sweep::is_of(arn, &object.id))
+        .any(|state| {
+            let records = state.resources.values();
+            let mut objects =
+                records.flat_map(|record| record.object.iter().chain(&record.deposed));
+            objects.any(is) || state.receipt.iter().any(|one| is_kept_of(one, arn))
+        })
 }
 
 /// Deletes what is named, as a destroy would: with the order, the waiting and the receipt of one.
@@ -293,6 +304,7 @@ async fn delete_of(
 mod tests {
     use super::*;
     use platctl_engine::Id;
+    use serde_json::json;
 
     fn found(id: &str, owner: Owner) -> Found {
         Found {
@@ -301,7 +313,7 @@ mod tests {
             named: Some(("ec2.Vpc", Id::from(id))),
             owner: Some(owner),
             tool: None,
-            outputs: serde_json::Value::Null,
+            outputs: Value::Null,
             seen: Seen::There,
         }
     }
@@ -331,6 +343,24 @@ mod tests {
         assert!(known("one", "vpc-1"));
         assert!(!known("one", "vpc-2"));
         assert!(!known("two", "vpc-1"));
+    }
+
+    #[test]
+    fn what_is_not_named_in_its_arn_is_known_by_the_arn_that_it_gave() {
+        let arn = "arn:aws:application-autoscaling:eu-west-1:123456789012:scalable-target/0a1b";
+        let mut state = State::new("one");
+        let mut record = Record::new("applicationautoscaling.ScalableTarget", "eu-west-1");
+        record.object = Some(Object {
+            outputs: json!({"arn": arn}),
+            ..Object::new("rds|rds:cluster:ReadReplicaCount|cluster:a".into(), 1)
+        });
+        state
+            .resources
+            .insert(Address::new("database.scaling_target").unwrap(), record);
+        let states = [state];
+        assert!(is_known(&states, &owner("one", "a", 1), arn));
+        let other = arn.replace("0a1b", "2c3d");
+        assert!(!is_known(&states, &owner("one", "a", 1), &other));
     }
 
     #[test]

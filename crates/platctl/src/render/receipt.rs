@@ -138,12 +138,23 @@ pub(crate) fn text(receipt: &[Ended], sweep: Option<&Sweep>) -> String {
     let mut lists = Lists::of(receipt);
     if let Some(sweep) = sweep {
         lists.others.extend(sweep.others.iter().map(stranger));
+        lists.kept.extend(sweep.copies.iter().map(copy));
     }
     let mut text = lists.text();
     if let Some(sweep) = sweep {
         text.push_str(&swept(sweep));
     }
     text
+}
+
+fn copy(found: &Found) -> Line {
+    let owner = found.owner.as_ref();
+    let name = found.arn.rsplit(':').next().unwrap_or_default();
+    Line {
+        address: owner.map_or_else(String::new, |owner| clean(&owner.address)),
+        what: format!("snapshot {}", clean(name)),
+        about: Some("made earlier; what it stores is billed as backup storage".into()),
+    }
 }
 
 fn stranger(found: &Found) -> Line {
@@ -280,6 +291,7 @@ fn sweep_json(sweep: &Sweep) -> Value {
         "regions": sweep.regions,
         "still_there": sweep.ours.iter().map(found_json).collect::<Vec<_>>(),
         "of_other_stacks": sweep.others.iter().map(found_json).collect::<Vec<_>>(),
+        "kept_earlier": sweep.copies.iter().map(found_json).collect::<Vec<_>>(),
         "leftovers": sweep.leftovers.iter().map(|one| json!({
             "what": one.to_string(), "id": one.id, "delete": one.command(),
         })).collect::<Vec<_>>(),

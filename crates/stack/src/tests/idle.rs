@@ -224,7 +224,7 @@ fn a_key_that_contradicts_its_block_is_refused_at_its_place() {
     let text = "stack: shop\nnetwork: {}\nedge: {domain: example.com, cdn: false}";
     assert!(wrong_with(text, &flag).contains("`edge.price_class` has no effect"));
     // No value is no key.
-    let nothing = ["edge.price_class=null", "edge.rate_limit=null"];
+    let nothing = ["edge.waf=false", "edge.rate_limit=null"];
     assert!(load(text, &nothing).and_then(|stack| nodes(&stack)).is_ok());
 }
 

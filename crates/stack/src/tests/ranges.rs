@@ -221,11 +221,51 @@ fn an_endpoint_twice() {
 #[test]
 fn pools_that_are_none() {
     let with = |cidr: &str| wrong(&format!("stack: prod\nnetwork: {{cidr: {cidr}}}"));
-    assert_snapshot!(with("{pool: 10.64.0.0/10, prefix: 24}"), @"");
-    assert_snapshot!(with("{pool: 10.64.0.0/21, prefix: 20}"), @"");
-    assert_snapshot!(with("{pool: 10.64.0.1/10, prefix: 20}"), @"");
-    assert_snapshot!(with("{pool: 10.64.0.0/10}"), @"");
-    assert_snapshot!(with("[10.64.0.0/10]"), @"");
+    assert_snapshot!(with("{pool: 10.64.0.0/10, prefix: 24}"), @r"
+     × a network cannot have a block of /24 from a pool
+      ╭─[stack.yaml:2:46]
+    1 │ stack: prod
+    2 │ network: {cidr: {pool: 10.64.0.0/10, prefix: 24}}
+      ·                                              ─┬
+      ·                                               ╰── use /16 to /21
+      ╰────
+    ");
+    assert_snapshot!(with("{pool: 10.64.0.0/21, prefix: 20}"), @r"
+     × 10.64.0.0/21 is not a pool of blocks of /20
+      ╭─[stack.yaml:2:24]
+    1 │ stack: prod
+    2 │ network: {cidr: {pool: 10.64.0.0/21, prefix: 20}}
+      ·                        ──────┬─────
+      ·                              ╰── use /8 to /20
+      ╰────
+    ");
+    assert_snapshot!(with("{pool: 10.64.0.1/10, prefix: 20}"), @r"
+     × 10.64.0.1/10 has host bits set: use 10.64.0.0/10
+      ╭─[stack.yaml:2:24]
+    1 │ stack: prod
+    2 │ network: {cidr: {pool: 10.64.0.1/10, prefix: 20}}
+      ·                        ──────┬─────
+      ·                              ╰── here
+      ╰────
+    ");
+    assert_snapshot!(with("{pool: 10.64.0.0/10}"), @r"
+     × `prefix` is missing
+      ╭─[stack.yaml:2:11]
+    1 │ stack: prod
+    2 │ network: {cidr: {pool: 10.64.0.0/10}}
+      ·           ──┬─
+      ·             ╰── requires `prefix`
+      ╰────
+    ");
+    assert_snapshot!(with("[10.64.0.0/10]"), @r"
+     × expected a CIDR block, or a map such as `{pool: 10.64.0.0/10, prefix: 20}`, found a list
+      ╭─[stack.yaml:2:11]
+    1 │ stack: prod
+    2 │ network: {cidr: [10.64.0.0/10]}
+      ·           ──┬─
+      ·             ╰── this is a list
+      ╰────
+    ");
 }
 
 #[test]
@@ -237,5 +277,18 @@ network:
   availability_zones: 1
   subnets: {public: {cidrs: [10.64.0.0/24]}}
 "
-    ), @"");
+    ), @r"
+     × `cidrs` of subnets cannot be used with a pool
+      ╭─[stack.yaml:3:3]
+    2 │ network:
+    3 │   cidr: {pool: 10.64.0.0/10, prefix: 20}
+      ·   ──┬─
+      ·     ╰── the block is allocated from this pool
+    4 │   availability_zones: 1
+    5 │   subnets: {public: {cidrs: [10.64.0.0/24]}}
+      ·                      ──┬──
+      ·                        ╰── these ranges
+      ╰────
+     help: remove `cidrs`; to set the size of the subnets, use `prefix`
+    ");
 }

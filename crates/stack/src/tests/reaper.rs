@@ -149,10 +149,64 @@ fn the_arns_of_iam_say_which_sort_of_object_is_meant() {
 #[test]
 fn what_a_reaper_needs_is_said() {
     let sound = text("");
-    assert_snapshot!(wrong(&sound.replace("alerts: {email: ops@example.com, dashboard: false}\n", "")), @"");
-    assert_snapshot!(wrong(&sound.replace("stack: tools", "stack: pr-tools")), @"");
-    assert_snapshot!(wrong(&sound.replace("stacks: pr-", "stacks: PR")), @"");
-    assert_snapshot!(wrong(&sound.replace(SHA256, "latest")), @"");
-    assert_snapshot!(wrong(&text("  every: 2m\n")), @"");
-    assert_snapshot!(wrong(&sound.replace("s3://acme-tools/platctl", "https://example.com/platctl")), @"");
+    assert_snapshot!(wrong(&sound.replace("alerts: {email: ops@example.com, dashboard: false}\n", "")), @r"
+     × `reaper` requires `alerts`, which tells when it fails
+      ╭─[stack.yaml:3:1]
+    2 │ region: eu-west-1
+    3 │ reaper:
+      · ───┬──
+      ·    ╰── missing
+    4 │   states: s3://acme-state/previews
+      ╰────
+     help: declare `alerts: {email: ops@example.com}`
+    ");
+    assert_snapshot!(wrong(&sound.replace("stack: tools", "stack: pr-tools")), @r"
+     × the reaper could delete its own stack: `pr-tools` begins with `pr-`
+      ╭─[stack.yaml:6:11]
+    5 │   states: s3://acme-state/previews
+    6 │   stacks: pr-
+      ·           ─┬─
+      ·            ╰── the stacks that can be deleted
+    7 │   program: s3://acme-tools/platctl
+      ╰────
+     help: use another name for this stack, or another beginning for the others
+    ");
+    assert_snapshot!(wrong(&sound.replace("stacks: pr-", "stacks: PR")), @r"
+     × must be what stack names begin with: lower-case letters, digits and `-`, such as `pr-`
+      ╭─[stack.yaml:6:11]
+    5 │   states: s3://acme-state/previews
+    6 │   stacks: PR
+      ·           ─┬
+      ·            ╰── here
+    7 │   program: s3://acme-tools/platctl
+      ╰────
+    ");
+    assert_snapshot!(wrong(&sound.replace(SHA256, "latest")), @r"
+     × must be a SHA-256 digest: 64 digits and letters from a to f, as `sha256sum` prints it
+      ╭─[stack.yaml:8:11]
+    7 │   program: s3://acme-tools/platctl
+    8 │   sha256: latest
+      ·           ───┬──
+      ·              ╰── here
+      ╰────
+    ");
+    assert_snapshot!(wrong(&text("  every: 2m\n")), @r"
+     × a reaper can run every 5m to every 1d
+      ╭─[stack.yaml:9:10]
+    8 │   sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+    9 │   every: 2m
+      ·          ─┬
+      ·           ╰── outside of this range
+      ╰────
+    ");
+    assert_snapshot!(wrong(&sound.replace("s3://acme-tools/platctl", "https://example.com/platctl")), @r"
+     × must be an object in S3: s3://bucket/key
+      ╭─[stack.yaml:7:12]
+    6 │   stacks: pr-
+    7 │   program: https://example.com/platctl
+      ·            ─────────────┬─────────────
+      ·                         ╰── here
+    8 │   sha256: 0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef
+      ╰────
+    ");
 }

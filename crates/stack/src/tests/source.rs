@@ -223,8 +223,26 @@ fn pull_requests_need_not_be_checked() {
 
 #[test]
 fn actions_are_of_githubs_own_server_and_need_a_credential() {
-    assert_snapshot!(delivery("{provider: gitlab, owner: acme, checks: actions}"), @"");
-    assert_snapshot!(delivery("{provider: github, owner: acme, checks: actions}"), @"");
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, checks: actions}"), @r"
+     × `checks: actions` requires repositories on github.com
+      ╭─[stack.yaml:3:60]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: gitlab, owner: acme, checks: actions}}
+      ·                                                            ───┬───
+      ·                                                               ╰── in `source`
+      ╰────
+     help: use `codebuild` or `none`
+    ");
+    assert_snapshot!(delivery("{provider: github, owner: acme, checks: actions}"), @r"
+     × `checks: actions` requires `credential`, with which platctl writes the workflow
+      ╭─[stack.yaml:3:60]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: github, owner: acme, checks: actions}}
+      ·                                                            ───┬───
+      ·                                                               ╰── in `source`
+      ╰────
+     help: store the key of a GitHub App in Secrets Manager, and add `credential: NAME`
+    ");
 }
 
 /// The key of the App may do more than the cluster needs. Who gets at a Secret of the cluster has a key for one
@@ -267,8 +285,26 @@ fn deploy_keys_keep_the_app_out_of_the_cluster() {
 
 #[test]
 fn deploy_keys_are_of_githubs_own_server() {
-    assert_snapshot!(delivery("{provider: gitlab, owner: acme, access: deploy_key}"), @"");
-    assert_snapshot!(delivery("{provider: github, owner: acme, access: deploy_key}"), @"");
+    assert_snapshot!(delivery("{provider: gitlab, owner: acme, access: deploy_key}"), @r"
+     × `access: deploy_key` requires repositories on github.com
+      ╭─[stack.yaml:3:60]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: gitlab, owner: acme, access: deploy_key}}
+      ·                                                            ─────┬────
+      ·                                                                 ╰── in `source`
+      ╰────
+     help: remove `access`
+    ");
+    assert_snapshot!(delivery("{provider: github, owner: acme, access: deploy_key}"), @r"
+     × `access: deploy_key` requires `credential`, with which platctl creates the keys
+      ╭─[stack.yaml:3:60]
+    2 │ services: {one: {port: 80}}
+    3 │ delivery: {source: {provider: github, owner: acme, access: deploy_key}}
+      ·                                                            ─────┬────
+      ·                                                                 ╰── in `source`
+      ╰────
+     help: store the key of a GitHub App in Secrets Manager, and add `credential: NAME`
+    ");
 }
 
 #[test]

@@ -32,8 +32,8 @@ def get_resources(call: Call) -> Answer:
     found = {one.arn: dict(one.tags) for one in known}
     if not token:
         found |= {arn: tags for arn, tags in kept(call) if arn not in found and fits(tags, wanted)}
-    shown = [{"ResourceARN": arn, "Tags": pairs(tags)} for arn, tags in found.items()]
-    return result(call, {"PaginationToken": token or "", "ResourceTagMappingList": shown})
+    listed = [{"ResourceARN": arn, "Tags": pairs(tags)} for arn, tags in found.items()]
+    return result(call, {"PaginationToken": token or "", "ResourceTagMappingList": listed})
 
 
 def fits(tags: Mapping[str, str], wanted: list[dict[str, Any]]) -> bool:
@@ -53,8 +53,9 @@ def kept(call: Call) -> Iterator[tuple[str, dict[str, str]]]:
 
 
 def listed(tags: list[dict[str, str]]) -> dict[str, str]:
-    """Tags from a list, as each service spells it: CodeBuild has `key` and `value`."""
-    return mapped(tags, "key", "value") if any("key" in tag for tag in tags) else mapped(tags)
+    """Tags from a list, in the spelling of its service: CodeBuild writes `key`."""
+    small = any("key" in tag for tag in tags)
+    return mapped(tags, "key", "value") if small else mapped(tags)
 
 
 def tagged(value: Any) -> Iterator[tuple[str, dict[str, str]]]:
