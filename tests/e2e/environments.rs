@@ -334,4 +334,12 @@ fn a_pool_without_a_free_block_is_refused() {
         .platctl("apply preview.yaml --set stack=pr-2 --yes")
         .expect(0);
     assert_eq!(block(&world, "pr-2"), "10.64.0.0/20");
+    // Whoever moves to a block of their own gives that of the pool back.
+    world
+        .platctl("apply preview.yaml --set stack=pr-2 --set network.cidr=10.9.0.0/16 --yes")
+        .expect(0);
+    assert!(state(&world, "pr-2")["reserved"].is_null());
+    world
+        .platctl("apply preview.yaml --set stack=pr-3 --yes")
+        .expect(0);
 }

@@ -112,8 +112,8 @@ async fn apply_stack(
             site: &site,
             global,
         };
+        among.take(&stack, &session).await?;
         let graph = if stack.pool().is_some() {
-            among.take(&stack, &session).await?;
             let mut graph = site.graph(&stack, Some(&session.state())).await?;
             how.force.mark(&mut graph)?;
             graph
