@@ -32,6 +32,10 @@ const STRICT: [&str; 9] = [
     "ssm:GetParameters",
 ];
 
+/// What the search after a deletion takes: the index of tags, which is no kind's. A build without it fails each time,
+/// because nobody knows whether anything is left.
+const SEARCH: &str = "tag:GetResources";
+
 /// What the names of the actions begin with that only look.
 const LOOKS: [&str; 4] = ["BatchGet", "Describe", "Get", "List"];
 
@@ -50,6 +54,7 @@ pub(super) fn of(prefix: &str, context: &Context) -> Vec<Value> {
     let (looks, others): (Actions, Actions) = reads
         .iter()
         .copied()
+        .chain([SEARCH])
         .filter(|action| service_of(action) != "s3" && !strict.contains(action))
         .partition(|action| only_looks(action));
     let plain = deletes
