@@ -186,3 +186,60 @@ async fn github_actions_check_pull_requests() {
         .unwrap();
     assert_eq!(found.client_id_list(), ["others", "sts.amazonaws.com"]);
 }
+
+/// The App that writes the files need not be able to make keys: then the cluster goes on with what it has. With keys, it
+/// has nothing of the App.
+#[tokio::test]
+async fn a_cluster_has_keys_of_its_own() {
+    let world = World::new();
+    world.file("prod.yaml", STACK);
+    store(&world, SECRET, &app(&world, REPOSITORY)).await;
+    world.platctl("apply prod.yaml --yes").expect(0);
+    let before = files(&world);
+
+    let with_keys = "--set delivery.source.access=deploy_key";
+    let ended = world.platctl(&format!("apply prod.yaml --yes {with_keys}"));
+    assert_ne!(ended.code, Some(0));
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(
+        said.contains("needs: `Administration: read and write`"),
+        "{said}"
+    );
+    assert_eq!(files(&world), before, "the cluster is sent nowhere");
+
+    let content = app_that_may(&world, REPOSITORY, &json!({"administration": "write"}));
+    let call = world.secretsmanager().put_secret_value().secret_id(SECRET);
+    call.secret_string(content.to_string())
+        .send()
+        .await
+        .unwrap();
+    let ended = world
+        .platctl(&format!("apply prod.yaml --yes {with_keys}"))
+        .expect(0);
+    world
+        .platctl(&format!("plan prod.yaml --detailed-exitcode {with_keys}"))
+        .expect(0);
+    let found = files(&world);
+    let root = found["clusters/prod/vault.yaml"].as_str().unwrap();
+    assert!(
+        root.contains("git@github.com:acme/prod-gitops.git"),
+        "{root}"
+    );
+
+    // The private halves are in the secrets and in the cluster, and nowhere else.
+    assert!(!format!("{}{}", ended.stdout, ended.stderr).contains("PRIVATE KEY"));
+    for entry in std::fs::read_dir(world.path().join("state/emulator")).unwrap() {
+        let text = std::fs::read_to_string(entry.unwrap().path()).unwrap();
+        assert!(!text.contains("PRIVATE KEY"));
+    }
+    let ended = world
+        .platctl(&format!("rotate prod.yaml --yes {with_keys}"))
+        .expect(1);
+    let said = format!("{}{}", ended.stdout, ended.stderr);
+    assert!(said.contains("--replace gitops.git.key"), "{said}");
+
+    world
+        .platctl("destroy prod --yes --allow-data-loss all")
+        .expect(0);
+    assert_eq!(files(&world), json!({}));
+}

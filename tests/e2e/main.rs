@@ -35,6 +35,7 @@ mod partial;
 mod plans;
 mod platform;
 mod recovery;
+mod rights;
 mod secrets;
 mod security;
 mod spellings;

@@ -59,6 +59,68 @@ fn a_saved_plan_is_applied_as_it_is_or_not_at_all() {
     assert_eq!(world.mutations(), 0);
 }
 
+const POWER_USER: &str = "arn:aws:iam::aws:policy/PowerUserAccess";
+
+/// A role that refers to a log group.
+fn guarded(world: &World, boundary: &str, retention: &str) {
+    world.file(
+        "guarded.yaml",
+        &format!(
+            r#"stack: guarded
+region: eu-west-1
+resources:
+  group: {{kind: logs.LogGroup, log_group_name: /guarded, retention_in_days: {retention}}}
+  role:
+    kind: iam.Role
+    role_name: guarded
+    permissions_boundary: {boundary}
+    assume_role_policy_document:
+      Version: "2012-10-17"
+      Statement:
+        - Effect: Allow
+          Principal: {{Service: ec2.amazonaws.com}}
+          Action: sts:AssumeRole
+          Condition: {{ArnEquals: {{"aws:SourceArn": "${{group.arn}}"}}}}
+"#
+        ),
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_saved_plan_with_updates_in_place_removes_what_is_stated_as_nothing() {
+    let world = World::new();
+    guarded(&world, POWER_USER, "30");
+    world.platctl("apply guarded.yaml --yes").expect(0);
+
+    guarded(&world, "null", "null");
+    let ended = world
+        .platctl("plan guarded.yaml --out removal.plan")
+        .expect(0);
+    let removal = format!("permissions_boundary  {POWER_USER:?} → (none)");
+    assert!(ended.stdout.contains(&removal), "{}", ended.stdout);
+    assert!(
+        !ended.stdout.contains("no longer managed"),
+        "{}",
+        ended.stdout
+    );
+    let ended = world.platctl("apply removal.plan --yes").expect(0);
+    assert!(ended.stdout.contains("2 updated"), "{}", ended.stdout);
+    world
+        .platctl("plan guarded.yaml --detailed-exitcode")
+        .expect(0);
+
+    // That there is nothing is managed, too.
+    let call = world.logs().put_retention_policy();
+    let call = call.log_group_name("/guarded").retention_in_days(7);
+    call.send().await.unwrap();
+    let ended = world.platctl("drift guarded --detailed-exitcode").expect(2);
+    assert!(
+        ended.stdout.contains("retention_in_days"),
+        "{}",
+        ended.stdout
+    );
+}
+
 #[test]
 fn json_is_one_object_a_line_and_tells_its_version() {
     let world = World::new();

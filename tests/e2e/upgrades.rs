@@ -264,7 +264,6 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
 
     // An upgrade that is killed before the nodes is continued there.
     let control = world.control();
-    let upgraded = places(&world, "UpdateClusterVersion").len();
     control
         .hold_first("eks:UpdateNodegroupVersion", Moment::Before)
         .unwrap();
@@ -282,9 +281,10 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
         ended.stdout
     );
     assert_eq!(group(&world, "general").await.version(), Some("1.36"));
+    // Calls are counted anew from where one is held on.
     assert_eq!(
         places(&world, "UpdateClusterVersion").len(),
-        upgraded + 1,
+        1,
         "the control plane was done"
     );
     let ended = world.platctl(line).expect(0);

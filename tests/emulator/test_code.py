@@ -134,7 +134,8 @@ def test_a_build_runs_for_a_while(aws, fails, end):
     later = aws.codebuild.start_build(projectName="one")["build"]["id"]
     assert aws.codebuild.stop_build(id=later)["build"]["buildStatus"] == "STOPPED"
     aws.pass_by(61)
-    assert aws.codebuild.batch_get_builds(ids=[later])["builds"][0]["buildStatus"] == "STOPPED"
+    stopped = aws.codebuild.batch_get_builds(ids=[later])["builds"][0]
+    assert stopped["buildStatus"] == "STOPPED" and stopped["endTime"] >= stopped["startTime"]
     assert aws.codebuild.list_builds_for_project(projectName="one")["ids"] == [later, number]
     assert aws.codebuild.batch_get_builds(ids=["one:none"])["buildsNotFound"] == ["one:none"]
 

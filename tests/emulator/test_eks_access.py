@@ -2,6 +2,7 @@
 
 import base64
 import json
+from datetime import datetime, timezone
 
 import pytest
 from platctl_emulator.guard import GUARD
@@ -121,6 +122,19 @@ def test_a_service_account_has_one_association(aws):
     aws.eks.delete_pod_identity_association(**number)
     with aws.refused("ResourceNotFoundException"):
         aws.eks.describe_pod_identity_association(**number)
+
+
+def test_the_age_of_an_association_says_whether_pods_know_of_it(aws):
+    eks_cluster(aws)
+    about = {"namespace": "web", "roleArn": role(aws, "pods.eks.amazonaws.com")}
+
+    def age(account):
+        made = aws.eks.create_pod_identity_association(**ABOUT, **about, serviceAccount=account)["association"]
+        return (datetime.now(timezone.utc) - made["modifiedAt"]).total_seconds()
+
+    assert age("quick") >= 10
+    aws.slow()
+    assert age("slow") < 10
 
 
 def token_of(key):

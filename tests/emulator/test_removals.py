@@ -79,7 +79,9 @@ def test_a_repository_a_secret_and_a_role_lose_their_policies(aws):
     aws.ecr.delete_repository_policy(repositoryName="app")
     with aws.refused("RepositoryPolicyNotFoundException"):
         aws.ecr.get_repository_policy(repositoryName="app")
-    aws.secretsmanager.create_secret(Name="a", SecretString="x")
+    aws.secretsmanager.create_secret(Name="a", SecretString="x", Description="something")
+    aws.secretsmanager.update_secret(SecretId="a", Description="")
+    assert not aws.secretsmanager.describe_secret(SecretId="a").get("Description")
     aws.secretsmanager.put_resource_policy(SecretId="a", ResourcePolicy=EMPTY)
     aws.secretsmanager.delete_resource_policy(SecretId="a")
     assert "ResourcePolicy" not in aws.secretsmanager.get_resource_policy(SecretId="a")

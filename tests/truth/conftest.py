@@ -9,10 +9,13 @@ import pytest
 import authorization
 import botocore_models
 import cloudformation
+import kept
 from deviations import Deviation, Finding, complaints, listed
 from kinds import Kind, kinds
 
 Check = Callable[[Kind], Iterable[Finding]]
+# How many kinds had their changes tried, with how many members.
+TRIED = pytest.StashKey[tuple[int, int]]()
 
 
 @pytest.fixture(scope="session")
@@ -50,11 +53,16 @@ def counts() -> list[tuple[int, str]]:
         (len(told), "permissions that these need, or CloudFormation asks for"),
         (len(operations), "operations"),
         (sum(map(len, states)), "states that do not end by themselves"),
+        (sum(len(kept.updates(kind)) for kind in kinds()), "updates"),
+        (len(kept.changes()), "changes"),
         (len(listed()), "deviations in the list"),
         (sum(one.reason.startswith("to mend") for one in listed()), "of them to mend"),
     ]
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    for count, what in counts():
+    tried, members = terminalreporter.config.stash.get(TRIED, (0, 0))
+    whole = len({change.kind for change in kept.changes()})
+    rows = [*counts(), (members, f"members that were added, of {tried} of {whole} kinds with changes")]
+    for count, what in rows:
         terminalreporter.write_line(f"{count:5} {what}")

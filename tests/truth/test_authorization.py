@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -9,7 +10,7 @@ import pytest
 
 import authorization
 from conftest import Check
-from kinds import Kind, kinds
+from kinds import ROOT, Kind, kinds
 
 CHECKS: dict[str, Check] = {
     "permission": authorization.unknown,
@@ -49,3 +50,31 @@ def test_what_the_source_calls_without_a_permission_is_found() -> None:
 def test_what_nothing_calls_is_found() -> None:
     kind = stating("ec2.Vpc", delete=["ec2:DeleteVpc", "ec2:RunInstances"])
     assert {finding.what for finding in authorization.not_called(kind)} == {"ec2:RunInstances"}
+
+
+def scopes(name: str) -> set[str]:
+    """A list of actions in the source of `platctl iam-policy`."""
+    text = (ROOT / "crates/stack/src/rights/scopes.rs").read_text()
+    listed = text.partition(f"const {name}:")[2].partition("= &[")[2].partition("];")[0]
+    return set(re.findall(r'"([a-z0-9-]+:[A-Za-z]+)"', listed))
+
+
+def unlimited(action: str) -> bool:
+    """Whether a policy can name no resource for an action."""
+    return not any(authorization.reference()[action]["resource_types"].keys() - {""})
+
+
+def test_what_aws_does_not_limit_to_resources_is_known() -> None:
+    listed = scopes("UNLIMITED")
+    assert listed
+    assert sorted(action for action in listed if not unlimited(action)) == []
+    stated = {action for kind in kinds() for action in kind.actions()} & authorization.reference().keys()
+    known = listed | scopes("NEW") | scopes("UNTAGGED")
+    beside = {action for action in stated if unlimited(action)} - known
+    assert sorted(action for action in beside if not action.startswith("route53:")) == []
+
+
+def test_actions_in_the_tables_of_policies_exist() -> None:
+    leftovers = ("LEFTOVERS_READ", "LEFTOVERS_NAMED", "LEFTOVERS")
+    for name in ("RUN", *leftovers, "UNLIMITED", "UNTAGGED", "FOR_SERVICES", "NEW"):
+        assert sorted(scopes(name) - authorization.reference().keys()) == [], name

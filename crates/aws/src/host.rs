@@ -105,7 +105,7 @@ impl<'a> Place<'a> {
     pub(crate) fn no_repository(&self, operation: &str, how: &str) -> CloudError {
         let message = format!(
             "the repository {} does not exist on {}, or the credential in the secret {} does not have access to it. \
-             Create it as an empty private repository, and {how}",
+             Create it as a private repository if it does not exist, and {how}",
             self.repository,
             host_of(self.url),
             self.secret

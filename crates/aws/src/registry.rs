@@ -19,6 +19,8 @@ pub struct Sample {
     pub example: serde_json::Value,
     /// See [`Kind::variations`].
     pub variations: Vec<(&'static str, serde_json::Value)>,
+    /// See [`Kind::resets`].
+    pub resets: Vec<(&'static str, serde_json::Value)>,
 }
 
 fn sample<K: Kind>() -> Sample {
@@ -26,6 +28,7 @@ fn sample<K: Kind>() -> Sample {
         facts: Facts::of::<K>(),
         example: serde_json::to_value(K::example()).unwrap_or_default(),
         variations: K::variations(),
+        resets: K::resets(),
     }
 }
 

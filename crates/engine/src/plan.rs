@@ -67,6 +67,8 @@ pub enum Reason {
     Drifted,
     /// This field cannot change in place.
     Immutable { path: String },
+    /// It cannot exist without this, which is deleted before it is created again.
+    PartOf { whole: Address },
     /// Its creation ended in a failed state: it is created again.
     Failed { why: String },
     /// It was ready once and is in a failed state now: it is left as it is.
@@ -101,7 +103,11 @@ impl Reason {
     pub const fn replaces(&self) -> bool {
         matches!(
             self,
-            Self::Asked | Self::Immutable { .. } | Self::Failed { .. } | Self::BeingDeleted
+            Self::Asked
+                | Self::Immutable { .. }
+                | Self::PartOf { .. }
+                | Self::Failed { .. }
+                | Self::BeingDeleted
         )
     }
 }

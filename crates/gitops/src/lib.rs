@@ -58,10 +58,7 @@ pub fn chosen(inputs: &Inputs, settings: &Settings) -> Result<Vec<&'static Compo
             .iter()
             .find(|need| !chosen.iter().any(|other| other.name == **need));
         if let Some(need) = lacking {
-            return Err(Unfit::component(
-                component.name,
-                format!("requires `{need}`, which is disabled"),
-            ));
+            return Err(Unfit::needs(component.name, need, settings));
         }
     }
     chosen.sort_by_key(|component| (component.wave, component.name));
@@ -85,6 +82,17 @@ impl Unfit {
     /// A component that cannot be.
     fn component(name: &str, why: impl Into<String>) -> Self {
         Self::new(name, why, &["gitops", settings::key_of(name)])
+    }
+
+    /// A component that needs another one, which is not there.
+    fn needs(name: &str, need: &str, settings: &Settings) -> Self {
+        let unfit = Self::component(name, format!("requires `{need}`, which is disabled"));
+        let (key, needed) = (settings::key_of(name), settings::key_of(need));
+        if settings.wish(need) == Some(false) && !key.is_empty() {
+            let help = format!("remove `gitops.{needed}: false`, or set `gitops.{key}: false`");
+            return unfit.help(help);
+        }
+        unfit
     }
 
     fn new(what: &str, why: impl Into<String>, key: &[&str]) -> Self {

@@ -310,6 +310,49 @@ pub(crate) struct Sweep {
     pub(crate) yes: bool,
 }
 
+/// What policies are for.
+// The command has the same name, and would be a group of arguments of this name, too.
+#[derive(Args, Clone, Debug)]
+#[group(skip)]
+pub(crate) struct IamPolicy {
+    /// What the policies allow: `plan` allows reads only, `apply` also allows plan and destroy
+    #[arg(long = "for", value_enum, value_name = "COMMAND", default_value_t)]
+    pub(crate) run: PolicyFor,
+    /// Print a permissions boundary for whoever runs platctl instead: it allows no roles without the same boundary. NAME
+    /// is the name of the managed policy that you will create from it
+    #[arg(
+        long,
+        value_name = "NAME",
+        num_args = 0..=1,
+        require_equals = true,
+        default_missing_value = "platctl-boundary",
+        conflicts_with = "run"
+    )]
+    pub(crate) boundary: Option<String>,
+}
+
+/// The command that policies are for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyFor {
+    /// plan, drift and status
+    Plan,
+    /// All commands
+    #[default]
+    Apply,
+    /// destroy, and the plan before it
+    Destroy,
+}
+
+impl PolicyFor {
+    pub(crate) const fn run(self) -> platctl_stack::rights::Run {
+        match self {
+            Self::Plan => platctl_stack::rights::Run::Plan,
+            Self::Apply => platctl_stack::rights::Run::Apply,
+            Self::Destroy => platctl_stack::rights::Run::Destroy,
+        }
+    }
+}
+
 /// A new version of a service.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct Release {
@@ -583,6 +626,13 @@ pub(crate) enum Command {
         /// The kind, or a field or an output of it: s3.Bucket, s3.Bucket.lifecycle_rules, s3.Bucket.arn
         #[arg(value_name = "KIND[.FIELD]")]
         what: String,
+    },
+    /// Print the IAM policies that running platctl for a stack requires
+    IamPolicy {
+        /// The stack file
+        stack: PathBuf,
+        #[command(flatten)]
+        wish: IamPolicy,
     },
     /// Print the JSON Schema of the stack file, for editors
     Schema {

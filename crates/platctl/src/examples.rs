@@ -260,6 +260,20 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("", "explain s3.Bucket.lifecycle_rules"),
         ],
     ),
+    (
+        "iam-policy",
+        &[
+            ("", "iam-policy stacks/prod.yaml"),
+            (
+                "For a job that shows plans",
+                "iam-policy stacks/prod.yaml --for plan",
+            ),
+            (
+                "A permissions boundary for the role that runs platctl",
+                "iam-policy stacks/prod.yaml --boundary",
+            ),
+        ],
+    ),
     ("schema", &[("", "schema"), ("", "schema --markdown")]),
     ("completions", &[("", "completions bash")]),
 ];

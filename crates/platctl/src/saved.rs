@@ -184,9 +184,10 @@ impl SavedPlan {
 
     /// Whether a fresh plan would do exactly what this one says.
     pub(crate) fn still_holds(&self, now: &Plan) -> bool {
-        // What is not managed changes nothing of what is done.
-        let managed = |step: Step| Step {
+        // What is not managed changes nothing of what is done, and what an update comes to is not saved.
+        let compared = |step: Step| Step {
             unmanaged: Vec::new(),
+            target: None,
             ..step
         };
         let acts = |plan: &Plan| -> Vec<_> {
@@ -194,7 +195,7 @@ impl SavedPlan {
                 .iter()
                 .filter(|step| step.acts())
                 .cloned()
-                .map(managed)
+                .map(compared)
                 .collect()
         };
         acts(&self.plan) == acts(now)
@@ -306,6 +307,9 @@ mod tests {
         let saved = plan();
         let mut now = saved.plan.clone();
         now.steps[0].unmanaged = vec!["rule emergency-block".into()];
+        assert!(saved.still_holds(&now));
+        // Only a fresh plan knows it.
+        now.steps[0].target = Some(json!({"cidr_block": "10.0.0.0/16"}));
         assert!(saved.still_holds(&now));
         now.steps[0].changes.clear();
         assert!(!saved.still_holds(&now));

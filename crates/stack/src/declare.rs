@@ -197,6 +197,16 @@ impl<'a> Declare<'a> {
         Ok(Handle::new(address))
     }
 
+    /// Says that a declared resource is to have nothing in this field, as `field: null` does in a stack file. A field
+    /// that is only left out stays as it is.
+    pub(crate) fn remove(&mut self, address: &Address, field: &str) {
+        let mut nodes = self.nodes.iter_mut().map(|placed| &mut placed.node);
+        let node = nodes.find(|node| node.address == *address);
+        if let Some(spec) = node.and_then(|node| node.spec.as_object_mut()) {
+            spec.insert(field.to_owned(), serde_json::Value::Null);
+        }
+    }
+
     /// A set of which some items are references.
     pub(crate) fn set<T: Data + Ord>(
         &self,

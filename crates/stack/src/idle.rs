@@ -189,6 +189,14 @@ const WARNINGS: &[Idle] = &[
     },
     Idle {
         at: "services.*",
+        keys: &["shutdown_seconds"],
+        // The load balancer sends the last requests to a pod for as long.
+        has_effect: |file| file.edge.is_some() || file.gitops.is_some(),
+        because: "there is neither `gitops` nor `edge`, so nothing stops pods or sends them requests",
+        help: "remove it, or declare `gitops: {}`",
+    },
+    Idle {
+        at: "services.*",
         keys: &[
             "analysis",
             "args",
@@ -201,7 +209,6 @@ const WARNINGS: &[Idle] = &[
             "replicas",
             "rollout",
             "schedule",
-            "shutdown_seconds",
             "startup_seconds",
             "timeout_seconds",
         ],

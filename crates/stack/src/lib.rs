@@ -48,6 +48,7 @@ mod platform;
 mod reaper;
 pub mod reference;
 mod resources;
+pub mod rights;
 mod services;
 mod set;
 mod source;

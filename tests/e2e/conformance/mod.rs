@@ -62,6 +62,24 @@ fn people(world: &World, service: &str) {
         .block_on(hosts::store(world, secret, &content));
 }
 
+/// A secret that is deleted keeps its name until its recovery window has passed.
+fn gone_after_its_window(world: &World) {
+    let client = world.secretsmanager();
+    tokio::runtime::Runtime::new().unwrap().block_on(async {
+        let call = client.list_secrets().include_planned_deletion(true);
+        for secret in call.send().await.unwrap().secret_list() {
+            let arn = secret.arn().unwrap();
+            if secret.deleted_date().is_none() {
+                continue;
+            }
+            client.restore_secret().secret_id(arn).send().await.unwrap();
+            let call = client.delete_secret().secret_id(arn);
+            let call = call.force_delete_without_recovery(true);
+            call.send().await.unwrap();
+        }
+    });
+}
+
 macro_rules! services {
     ($($service:ident { $($kind:tt)* })*) => {
         const SERVICES: &[&str] = &["kubernetes", $(stringify!($service)),*];
@@ -106,6 +124,7 @@ impl Trial<'_> {
             self.change(&example, path, value);
         }
         self.in_order();
+        self.resets(&example);
         self.adoption(&example);
         self.destruction();
     }
@@ -197,6 +216,7 @@ impl Trial<'_> {
         }
         self.apply();
         self.in_order();
+        self.removal(example, path);
         let unseen = facts.fields.holds(path, Fact::WriteOnly);
         if !replaces && !unseen {
             // With its earlier record, the change looks as if somebody else had made it.
@@ -221,6 +241,45 @@ impl Trial<'_> {
                 facts.name
             );
         }
+        self.apply();
+    }
+
+    /// What the example does not have goes again with `null`, if it can.
+    fn removal(&self, example: &Value, path: &str) {
+        let field = path.trim_start_matches('/');
+        let mut resets = self.sample.resets.iter();
+        if example.get(field).is_some() || !resets.any(|(name, _)| *name == field) {
+            return;
+        }
+        let mut bare = example.clone();
+        bare[field] = Value::Null;
+        self.write(&bare, false);
+        let (action, step) = self.planned();
+        assert_eq!(
+            action, "update",
+            "{} {path}: {step:#}",
+            self.sample.facts.name
+        );
+        self.apply();
+        self.in_order();
+    }
+
+    /// `null` in place of everything for which it can stand.
+    fn resets(&self, example: &Value) {
+        let mut bare = example.clone();
+        for (field, value) in &self.sample.resets {
+            if example.get(*field).is_some_and(|stated| stated != value) {
+                bare[*field] = Value::Null;
+            }
+        }
+        if &bare == example {
+            return;
+        }
+        self.say("resets");
+        self.write(&bare, false);
+        self.apply();
+        self.in_order();
+        self.write(example, false);
         self.apply();
     }
 
@@ -249,6 +308,7 @@ impl Trial<'_> {
             .platctl("destroy stack.yaml --yes --allow-data-loss all")
             .expect(0);
         fs::remove_dir_all(self.world.path().join("state")).unwrap();
+        gone_after_its_window(self.world);
         // What the whole account shares stays.
         if self.sample.facts.shared {
             return;

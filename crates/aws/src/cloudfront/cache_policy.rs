@@ -175,6 +175,11 @@ impl Kind for CachePolicy {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("comment", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         let parameters = "/parameters_in_cache_key_and_forwarded_to_origin";

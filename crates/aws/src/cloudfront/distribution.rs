@@ -192,6 +192,18 @@ impl Kind for Distribution {
         super::distribution_example::example()
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![
+            ("comment", json!("")),
+            ("aliases", json!([])),
+            ("cache_behaviors", json!([])),
+            ("default_root_object", json!("")),
+            ("custom_error_responses", json!([])),
+            ("price_class", json!("PriceClass_All")),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         super::distribution_example::variations()
     }

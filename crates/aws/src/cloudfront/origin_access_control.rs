@@ -165,6 +165,11 @@ impl Kind for OriginAccessControl {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("description", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         vec![
             ("/name", "prod-static".into()),

@@ -303,6 +303,11 @@ impl Kind for ResponseHeadersPolicy {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        vec![("comment", json!(""))]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         let cors = json!({

@@ -266,6 +266,15 @@ impl Kind for VpcEndpoint {
         }
     }
 
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        // Amazon VPC's user guide: the default endpoint policy.
+        let everything = serde_json::json!({
+            "Version": "2008-10-17",
+            "Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}],
+        });
+        vec![("policy_document", everything)]
+    }
+
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
         use serde_json::json;
         vec![

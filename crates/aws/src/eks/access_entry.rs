@@ -93,33 +93,29 @@ fn id_of(spec: &Spec) -> Id {
     id_in(&spec.cluster_name, spec.principal_arn.as_str())
 }
 
-async fn policies(
+async fn associated(
     cloud: &Cloud,
     cluster: &str,
     principal: &str,
-) -> CloudResult<BTreeSet<AccessPolicy>> {
+) -> CloudResult<Vec<types::AssociatedAccessPolicy>> {
     let pages = cloud
         .eks
         .list_associated_access_policies()
         .cluster_name(cluster)
         .principal_arn(principal);
     let found: Result<Vec<_>, _> = pages.into_paginator().items().send().collect().await;
-    let found = if_there(found.asked())?;
-    let policy = |policy: &types::AssociatedAccessPolicy| {
-        let namespaces = policy
-            .access_scope()
-            .map(AccessScope::namespaces)
-            .unwrap_or_default();
-        Some(AccessPolicy {
-            policy_arn: policy.policy_arn()?.into(),
-            namespaces: namespaces.iter().cloned().collect(),
-        })
-    };
-    Ok(found
-        .unwrap_or_default()
-        .iter()
-        .filter_map(policy)
-        .collect())
+    Ok(if_there(found.asked())?.unwrap_or_default())
+}
+
+fn policy(policy: &types::AssociatedAccessPolicy) -> Option<AccessPolicy> {
+    let namespaces = policy
+        .access_scope()
+        .map(AccessScope::namespaces)
+        .unwrap_or_default();
+    Some(AccessPolicy {
+        policy_arn: policy.policy_arn()?.into(),
+        namespaces: namespaces.iter().cloned().collect(),
+    })
 }
 
 fn live(
@@ -162,16 +158,19 @@ async fn read(cloud: &Cloud, id: &Id) -> CloudResult<Option<Live<AccessEntry>>> 
         return Ok(None);
     };
     let before = cloud.rights.count(cluster, principal);
-    let mut found = policies(cloud, cluster, principal).await?;
+    let associated = associated(cloud, cluster, principal).await?;
+    let mut found: BTreeSet<_> = associated.iter().filter_map(policy).collect();
     // What a build of the runner has for as long as it runs is no drift, whoever has started it. What is left of a run
     // that was cut off is.
     let lent = runner_policy(cloud);
-    let has = found
+    let loan = associated
         .iter()
-        .any(|policy| policy.policy_arn.as_str() == lent);
-    let given = cloud.rights.since(before, cluster, principal);
-    if has && (given || is_at_work(cloud, cluster, principal).await) {
-        found.retain(|policy| policy.policy_arn.as_str() != lent);
+        .find(|policy| policy.policy_arn() == Some(lent.as_str()));
+    if let Some(loan) = loan {
+        let given = cloud.rights.since(before, cluster, principal);
+        if given || is_at_work(cloud, cluster, principal, loan.modified_at()).await {
+            found.retain(|policy| policy.policy_arn.as_str() != lent);
+        }
     }
     Ok(live(&entry, found))
 }
@@ -265,6 +264,10 @@ impl Kind for AccessEntry {
             }]),
             tags: Tags::from([("team".into(), "platform".into())]),
         }
+    }
+
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("kubernetes_groups", json!([]))]
     }
 
     fn variations() -> Vec<(&'static str, Value)> {
@@ -405,10 +408,17 @@ mod tests {
     use aws_sdk_eks::operation::disassociate_access_policy::DisassociateAccessPolicyOutput;
     use aws_sdk_eks::operation::list_associated_access_policies::ListAssociatedAccessPoliciesOutput;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
+    use aws_smithy_types::DateTime;
+    use std::time::SystemTime;
 
     /// The policies that an administrator of the cluster is seen to have, where the runner's project has this role and
-    /// its latest build this status.
-    async fn seen(role: &'static str, status: StatusType) -> usize {
+    /// its latest build this status. `ended` and `given` say when the build ended and when the policy was associated.
+    async fn seen(
+        role: &'static str,
+        status: StatusType,
+        ended: DateTime,
+        given: DateTime,
+    ) -> usize {
         const ADMIN: &str = "arn:aws:eks::aws:cluster-access-policy/AmazonEKSClusterAdminPolicy";
         let entry = mock!(aws_sdk_eks::Client::describe_access_entry).then_output(|| {
             let entry = types::AccessEntry::builder()
@@ -419,8 +429,10 @@ mod tests {
                 .build()
         });
         let policies =
-            mock!(aws_sdk_eks::Client::list_associated_access_policies).then_output(|| {
-                let policy = types::AssociatedAccessPolicy::builder().policy_arn(ADMIN);
+            mock!(aws_sdk_eks::Client::list_associated_access_policies).then_output(move || {
+                let policy = types::AssociatedAccessPolicy::builder()
+                    .policy_arn(ADMIN)
+                    .modified_at(given);
                 ListAssociatedAccessPoliciesOutput::builder()
                     .associated_access_policies(policy.build())
                     .build()
@@ -434,7 +446,10 @@ mod tests {
         let list = mock!(CodeBuild::list_builds_for_project)
             .then_output(|| ListBuildsForProjectOutput::builder().ids("one").build());
         let builds = mock!(CodeBuild::batch_get_builds).then_output(move || {
-            let build = Build::builder().id("one").build_status(status.clone());
+            let build = Build::builder()
+                .id("one")
+                .build_status(status.clone())
+                .end_time(ended);
             BatchGetBuildsOutput::builder()
                 .builds(build.build())
                 .build()
@@ -459,12 +474,16 @@ mod tests {
     #[tokio::test]
     async fn what_the_runner_is_lent_by_another_run_is_no_change() {
         const RUNNER: &str = "arn:aws:iam::1:role/runner";
-        assert_eq!(seen(RUNNER, StatusType::InProgress).await, 0);
+        let (now, past) = (DateTime::from(SystemTime::now()), DateTime::from_secs(0));
+        assert_eq!(seen(RUNNER, StatusType::InProgress, past, past).await, 0);
+        // Its build has ended, and the other run has not noticed it yet; or it is about to start one.
+        assert_eq!(seen(RUNNER, StatusType::Succeeded, now, past).await, 0);
+        assert_eq!(seen(RUNNER, StatusType::Succeeded, past, now).await, 0);
         // The build has ended, and the rights are still there: somebody has to see it.
-        assert_eq!(seen(RUNNER, StatusType::Succeeded).await, 1);
+        assert_eq!(seen(RUNNER, StatusType::Succeeded, past, past).await, 1);
         // An administrator who is not the runner.
         let other = "arn:aws:iam::1:role/other";
-        assert_eq!(seen(other, StatusType::InProgress).await, 1);
+        assert_eq!(seen(other, StatusType::InProgress, past, now).await, 1);
     }
 
     #[tokio::test]

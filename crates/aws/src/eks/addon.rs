@@ -354,6 +354,10 @@ impl Kind for Addon {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("pod_identity_associations", json!({}))]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         let other = "arn:aws:iam::123456789012:role/other-example";
         vec![

@@ -1,6 +1,9 @@
 //! `eks.PodIdentityAssociation`: the role of a service account.
 
+use std::time::SystemTime;
+
 use aws_sdk_eks::types;
+use aws_smithy_types::DateTime;
 use platctl_engine::fields::Fact::Immutable;
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -57,6 +60,21 @@ platctl_engine::outputs! {
     }
 }
 
+/// For how many seconds after a change pods may still start without it. A pod learns of its role only when it starts, and
+/// nothing starts it again: whoever starts pods for the sake of the role, or takes another role from them, waits for this.
+const SETTLES: i64 = 10;
+
+/// EKS has no status of associations: there is only their age. A clock that is not that of AWS only waits too little.
+fn phase(changed: Option<&DateTime>, now: DateTime) -> Phase {
+    let age = changed.map(|changed| now.secs().saturating_sub(changed.secs()));
+    match age {
+        Some(age) if (0..SETTLES).contains(&age) => {
+            Phase::Settling("pods that start now may not get the role yet".into())
+        }
+        _ => Phase::Ready,
+    }
+}
+
 fn live(association: &types::PodIdentityAssociation) -> Option<Live<PodIdentityAssociation>> {
     let (tags, owner) = tags_of(association.tags());
     let id = association.association_id()?;
@@ -73,12 +91,13 @@ fn live(association: &types::PodIdentityAssociation) -> Option<Live<PodIdentityA
         arn: association.association_arn().unwrap_or_default().into(),
         association_id: id.to_owned(),
     };
+    let changed = association.modified_at().or(association.created_at());
     Some(Live {
         id: id_in(&spec.cluster_name, id),
         spec,
         outputs,
         owner,
-        phase: Phase::Ready,
+        phase: phase(changed, SystemTime::now().into()),
     })
 }
 
@@ -153,7 +172,7 @@ impl Kind for PodIdentityAssociation {
         ],
         delete: &["eks:DeletePodIdentityAssociation"],
     };
-    const TIMING: Timing = Timing::seconds(2, 2, 1, 300);
+    const TIMING: Timing = Timing::seconds(10, 10, 1, 300);
 
     type Cloud = Cloud;
     type Spec<S: Stage> = Spec<S>;
@@ -272,6 +291,22 @@ mod tests {
     use aws_sdk_eks::types::error::ResourceNotFoundException;
     use aws_smithy_mocks::{RuleMode, mock, mock_client};
     use aws_smithy_types::error::ErrorMetadata;
+
+    #[test]
+    fn pods_learn_of_a_change_after_a_while() {
+        let is_ready = |changed: i64, now: i64| {
+            let changed = DateTime::from_secs(changed);
+            phase(Some(&changed), DateTime::from_secs(now)) == Phase::Ready
+        };
+        assert!(!is_ready(1000, 1000));
+        assert!(!is_ready(1000, 1009));
+        assert!(is_ready(1000, 1010));
+        assert!(
+            is_ready(1000, 900),
+            "a clock that is behind holds nothing up"
+        );
+        assert_eq!(phase(None, DateTime::from_secs(0)), Phase::Ready);
+    }
 
     #[tokio::test]
     async fn a_session_policy_that_somebody_set_goes_back_as_it_is() {

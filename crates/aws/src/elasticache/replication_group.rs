@@ -278,6 +278,13 @@ impl Kind for ReplicationGroup {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![
+            ("user_group_ids", json!([])),
+            ("auto_minor_version_upgrade", json!(true)),
+        ]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/replication_group_description", json!("Another cache")),

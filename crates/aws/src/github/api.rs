@@ -34,6 +34,8 @@ fn api(url: &str) -> String {
     }
 }
 
+/// What GitHub says of a token for more than the App may do.
+const NOT_GRANTED: &str = "permissions requested are not granted";
 /// Where workflows of GitHub Actions are.
 const WORKFLOWS: &str = ".github/workflows/";
 
@@ -91,10 +93,15 @@ impl<'a> OnGitHub<'a> {
         let credential = credential(cloud, secret).await?;
         let request = asks_for_token(&api(url), repository, &credential, self.may)?;
         let answer = cloud.hosts.ask(operation, request).await?;
-        // The installation does not include the repository.
+        // The installation does not include the repository, or the App may not do what is asked for.
         if matches!(answer.status, 404 | 422) {
-            let mut error = self.no_repository(operation);
-            error.message = format!("{} (GitHub says: {})", error.message, said(&answer));
+            let words = said(&answer);
+            let mut error = if words.contains(NOT_GRANTED) {
+                self.not_granted(operation)
+            } else {
+                self.no_repository(operation)
+            };
+            error.message = format!("{} (GitHub says: {words})", error.message);
             return Err(error);
         }
         let token = accepted(url, operation, answer)?.text(operation, "/token")?;
@@ -103,16 +110,22 @@ impl<'a> OnGitHub<'a> {
     }
 
     fn no_repository(&self, operation: &str) -> CloudError {
-        let how = match self.may {
-            May::Write => "install the GitHub App on it with write access to its contents",
-            May::WriteWorkflows => {
-                "install the GitHub App on it with write access to its contents and to workflows"
-            }
-            May::Administer => {
-                "install the GitHub App on it with write access to its administration"
-            }
-        };
-        self.place.no_repository(operation, how)
+        let needed = self.may.words();
+        let how = format!("install the GitHub App on it with the permission {needed}");
+        self.place.no_repository(operation, &how)
+    }
+
+    /// The App is installed on the repository, and lacks a permission.
+    fn not_granted(&self, operation: &str) -> CloudError {
+        let Place {
+            repository, secret, ..
+        } = self.place;
+        let needed = self.may.words();
+        let message = format!(
+            "the GitHub App in the secret {secret} does not have the permission that {repository} needs: {needed}. Add \
+             it in the settings of the App, and accept it for the installation"
+        );
+        CloudError::new(Class::Denied, operation, message)
     }
 
     async fn ask(

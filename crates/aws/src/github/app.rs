@@ -43,6 +43,15 @@ impl May {
             Self::WriteWorkflows => json!({"contents": "write", "workflows": "write"}),
         }
     }
+
+    /// As the settings of an App name it.
+    pub(super) const fn words(self) -> &'static str {
+        match self {
+            Self::Write => "`Contents: read and write`",
+            Self::Administer => "`Administration: read and write`",
+            Self::WriteWorkflows => "`Contents: read and write` and `Workflows: read and write`",
+        }
+    }
 }
 
 /// The key as GitHub hands it out, or as others write it.

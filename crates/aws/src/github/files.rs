@@ -341,6 +341,31 @@ mod tests {
         assert_eq!(tree.authorization, "Bearer ghs_2");
     }
 
+    /// What GitHub says of the repository and of the permission is told apart: each is mended elsewhere.
+    #[tokio::test]
+    async fn a_permission_that_the_app_lacks_is_named() {
+        for (said, expected) in [
+            (
+                "The permissions requested are not granted to this installation.",
+                "needs: `Contents: read and write`. Add it in the settings of the App",
+            ),
+            (
+                "There is at least one repository that does not exist or is not accessible.",
+                "the repository acme/example-gitops does not exist",
+            ),
+        ] {
+            let (hosts, _) = script(vec![(TOKEN, 422, json!({"message": said}))]);
+            let cloud = with_hosts(hosts, &app());
+            let id = id_of::<Files>(&Files::example());
+            let found = Files::describe(&cloud, std::slice::from_ref(&id)).await;
+            let error = found.unwrap_err();
+            assert_eq!(error.class, Class::Denied, "{error}");
+            let message = &error.message;
+            assert!(message.contains(expected), "{message}");
+            assert!(message.contains(said), "{message}");
+        }
+    }
+
     #[tokio::test]
     async fn files_of_another_stack_are_left_alone() {
         let staging = Owner {

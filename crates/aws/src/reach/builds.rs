@@ -13,6 +13,17 @@ const LOOKED_AT: usize = 100;
 
 /// Those that are running, whoever has started them.
 pub(super) async fn running(cloud: &Cloud, cluster: &str) -> CloudResult<Vec<Build>> {
+    let mut builds = latest(cloud, cluster).await?;
+    builds.retain(is_running);
+    Ok(builds)
+}
+
+pub(super) fn is_running(build: &Build) -> bool {
+    build.build_status() == Some(&StatusType::InProgress)
+}
+
+/// The latest ones, with all that are running.
+pub(super) async fn latest(cloud: &Cloud, cluster: &str) -> CloudResult<Vec<Build>> {
     let list = || async {
         let call = cloud.codebuild.list_builds_for_project();
         call.project_name(project_name(cluster)).send().ask().await
@@ -31,7 +42,5 @@ pub(super) async fn running(cloud: &Cloud, cluster: &str) -> CloudResult<Vec<Bui
         call.set_ids(Some(ids.clone())).send().ask().await
     };
     let found = call_with_retries(&cloud.teller, "reading the runner's builds", look).await?;
-    let mut builds = found.builds.unwrap_or_default();
-    builds.retain(|build| build.build_status() == Some(&StatusType::InProgress));
-    Ok(builds)
+    Ok(found.builds.unwrap_or_default())
 }

@@ -2,18 +2,24 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
+use aws_sdk_codebuild::types::Build;
 use aws_sdk_eks::types::{AccessScope, AccessScopeType};
+use aws_smithy_types::DateTime;
 use platctl_engine::retry::call_with_retries;
 use platctl_engine::{Class, CloudError, CloudResult};
 
-use super::builds::running;
+use super::builds::{is_running, latest};
 use super::project_name;
 use crate::Cloud;
 use crate::errors::{Ask, Asked};
 
 /// Custom resource definitions and cluster roles are part of what builds apply: no smaller policy covers them.
 const POLICY: &str = "AmazonEKSClusterAdminPolicy";
+/// For how long the rights can be there without a build that runs: it is about to be started, or whoever has started it
+/// has not noticed its end yet.
+const MARGIN_SECONDS: u64 = 30;
 
 /// The rights that this process has given, by cluster and role. They are no drift.
 #[derive(Clone, Debug, Default)]
@@ -60,12 +66,21 @@ pub(crate) fn policy(cloud: &Cloud) -> String {
     )
 }
 
-/// Whether a role is that of the runner of a cluster, and one of its builds is running: one that another run has started,
-/// on another machine perhaps. Where nobody can tell, it counts as not.
-pub(crate) async fn is_at_work(cloud: &Cloud, cluster: &str, role: &str) -> bool {
+/// Whether a role is that of the runner of a cluster, and it is at work: one of its builds is running, ended just now or
+/// is about to start, because the rights were given just now. Another run has started it, on another machine perhaps.
+/// Where nobody can tell, it counts as not.
+pub(crate) async fn is_at_work(
+    cloud: &Cloud,
+    cluster: &str,
+    role: &str,
+    given: Option<&DateTime>,
+) -> bool {
+    let works = |build: &Build| is_running(build) || build.end_time().is_some_and(is_recent);
     let look = async {
         let of_runner = role_of(cloud, cluster).await?.as_deref() == Some(role);
-        Ok::<_, CloudError>(of_runner && !running(cloud, cluster).await?.is_empty())
+        let at_work = of_runner
+            && (given.is_some_and(is_recent) || latest(cloud, cluster).await?.iter().any(works));
+        Ok::<_, CloudError>(at_work)
     };
     match look.await {
         Ok(found) => found,
@@ -74,6 +89,12 @@ pub(crate) async fn is_at_work(cloud: &Cloud, cluster: &str, role: &str) -> bool
             false
         }
     }
+}
+
+/// Whether this was just now. The clock of AWS may be ahead of this one.
+fn is_recent(time: &DateTime) -> bool {
+    let now = DateTime::from(SystemTime::now());
+    now.secs().abs_diff(time.secs()) <= MARGIN_SECONDS
 }
 
 /// The role of the runner's project; none where there is no project.

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use aws_sdk_route53::types::{HealthCheckConfig, HealthCheckRegion, HealthCheckType};
+use aws_sdk_route53::types::{
+    HealthCheckConfig, HealthCheckRegion, HealthCheckType, ResettableElementName,
+};
 use platctl_engine::fields::Fact::{Holds, Immutable};
 use platctl_engine::fields::Table;
 use platctl_engine::{
@@ -159,6 +161,12 @@ fn regions(spec: &Spec) -> Option<Vec<HealthCheckRegion>> {
     )
 }
 
+/// What is set back by name: the call has no value that removes it.
+fn removed(spec: &Spec, changes: &Changes) -> Option<Vec<ResettableElementName>> {
+    let path = spec.resource_path.is_none() && changes.touch("/resource_path");
+    path.then(|| vec![ResettableElementName::ResourcePath])
+}
+
 fn config(spec: &Spec) -> CloudResult<HealthCheckConfig> {
     let calculated = spec.r#type == "CALCULATED";
     let builder = HealthCheckConfig::builder()
@@ -247,6 +255,26 @@ impl Kind for HealthCheck {
             health_threshold: None,
             tags: Tags::from([("Name".into(), "prod-www".into())]),
         }
+    }
+
+    fn resets() -> Vec<(&'static str, serde_json::Value)> {
+        use serde_json::json;
+        // All regions that have health checkers.
+        let regions = json!([
+            "ap-northeast-1",
+            "ap-southeast-1",
+            "ap-southeast-2",
+            "eu-west-1",
+            "sa-east-1",
+            "us-east-1",
+            "us-west-1",
+            "us-west-2",
+        ]);
+        vec![
+            ("resource_path", json!(null)),
+            ("failure_threshold", json!(3)),
+            ("regions", regions),
+        ]
     }
 
     fn variations() -> Vec<(&'static str, serde_json::Value)> {
@@ -406,6 +434,7 @@ impl Kind for HealthCheck {
             .set_ip_address(spec.ip_address.clone())
             .set_port(spec.port)
             .set_resource_path(spec.resource_path.clone())
+            .set_reset_elements(removed(spec, changes))
             .set_search_string(spec.search_string.clone())
             .set_failure_threshold(spec.failure_threshold)
             .inverted(spec.inverted)
@@ -433,7 +462,21 @@ impl Kind for HealthCheck {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cloud::tests::cloud;
+    use crate::cloud::tests::{changes, cloud};
+    use serde_json::json;
+
+    #[test]
+    fn a_path_that_is_stated_as_nothing_is_set_back_by_name() {
+        let spec = Spec {
+            resource_path: None,
+            ..HealthCheck::example()
+        };
+        let path = changes(&[("/resource_path", json!("/healthz"), json!(null))]);
+        let names = removed(&spec, &path);
+        assert_eq!(names, Some(vec![ResettableElementName::ResourcePath]));
+        let port = changes(&[("/port", json!(443), json!(80))]);
+        assert_eq!(removed(&spec, &port), None);
+    }
 
     #[test]
     fn what_is_sent_is_what_is_read() {

@@ -106,18 +106,31 @@ async fn exists(cloud: &Cloud, name: &str) -> CloudResult<bool> {
     }
 }
 
+/// All settings are read at once: each of them tells when there is no bucket. That many calls are large, and on the heap.
 async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
-    if !exists(cloud, name).await? {
-        return Ok(None);
-    }
-    let settings = futures::try_join!(
-        settings::versioning(cloud, name),
-        settings::encryption(cloud, name),
-        settings::public_access_block(cloud, name),
-        lifecycle::read(cloud, name),
-        settings::policy(cloud, name),
-        settings::tags(cloud, name),
-    );
+    let settings = Box::pin(async {
+        futures::try_join!(
+            settings::versioning(cloud, name),
+            settings::encryption(cloud, name),
+            settings::public_access_block(cloud, name),
+            lifecycle::read(cloud, name),
+            settings::policy(cloud, name),
+            settings::tags(cloud, name),
+        )
+    });
+    let more = Box::pin(async {
+        futures::try_join!(
+            extras::ownership(cloud, name),
+            extras::logging(cloud, name),
+            extras::cors(cloud, name),
+            extras::event_bridge(cloud, name),
+            extras::object_lock(cloud, name),
+        )
+    });
+    let (settings, more) = match futures::try_join!(settings, more) {
+        Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
+        other => other?,
+    };
     let (
         versioning,
         encryption,
@@ -125,19 +138,9 @@ async fn read(cloud: &Cloud, name: &str) -> CloudResult<Option<Live<Bucket>>> {
         lifecycle,
         policy,
         (tags, owner, force_destroy),
-    ) = match settings {
-        Err(error) if error.code.as_deref() == Some("NoSuchBucket") => return Ok(None),
-        other => other?,
-    };
+    ) = settings;
     let (lifecycle_rules, unmanaged) = lifecycle;
-    let more = futures::try_join!(
-        extras::ownership(cloud, name),
-        extras::logging(cloud, name),
-        extras::cors(cloud, name),
-        extras::event_bridge(cloud, name),
-        extras::object_lock(cloud, name),
-    );
-    let (ownership, logging, cors_rules, event_bridge, object_lock) = more?;
+    let (ownership, logging, cors_rules, event_bridge, object_lock) = more;
     let spec = Spec {
         bucket: name.to_owned(),
         versioning: Some(versioning),

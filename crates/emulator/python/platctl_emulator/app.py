@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import UnknownServiceError
 
-from . import answers, faults, guard, partial, patches, regions, rules
+from . import answers, authorization, faults, guard, partial, patches, regions, rules
 from .answers import Refused
 from .backends import Moto
 from .calls import Call, Unsigned, signature
@@ -147,6 +147,9 @@ class App:
 
     def _serve(self, call: Call, entry: dict[str, Any]) -> Any:
         regions.refuse(call)
+        if self.profile["authorize"]:
+            with self.moto.lock:
+                authorization.refuse(call)
         if self.profile["latency"]:
             time.sleep(self.profile["latency"])
         if self.profile["throttle"]:

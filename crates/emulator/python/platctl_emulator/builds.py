@@ -17,6 +17,7 @@ import yaml
 from .backends import backend
 from .guard import GUARD
 from .kubernetes import KUBERNETES
+from .things import now
 
 if TYPE_CHECKING:
     from .calls import Call
@@ -141,10 +142,15 @@ def run(lock: Any, region: str, logs: Any, project: dict[str, Any], build: dict[
                     RUNNING.pop(number, None)
                     BEGUN.pop(number, None)
                     if number not in STOPPED:
-                        build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True)
+                        end(build, status)
 
     BEGUN[number] = (region, logs, project, build, variables)
     threading.Thread(target=whole, daemon=True).start()
+
+
+def end(build: dict[str, Any], status: str) -> None:
+    """It is over."""
+    build.update(buildStatus=status, currentPhase="COMPLETED", buildComplete=True, endTime=now())
 
 
 def environment_of(project: dict[str, Any], region: str, variables: Any, folder: str, key: str) -> dict[str, str]:

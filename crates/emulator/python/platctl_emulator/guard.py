@@ -68,6 +68,10 @@ class Guard:
         """The build has ended."""
         self._lent.pop(key, None)
 
+    def lent(self, key: str) -> bool:
+        """Whether a build that runs has this key."""
+        return key in self._lent
+
     def controls(self, environ: dict[str, Any]) -> bool:
         """Whether a control request carries the secret."""
         return hmac.compare_digest(self.key.encode(), environ.get(HEADER, "").encode())

@@ -13,6 +13,8 @@ DEFAULTS = {
     "strict": True,
     # A new account's quotas; {"L-0263D0A3": 20} for those with some of them raised, by AWS's codes.
     "quotas": False,
+    # Refuse what the policies of the user or role do not allow, whose access key signed a call.
+    "authorize": False,
     # Answer a second NAT gateway, endpoint… of the same token with the first.
     "tokens": True,
     # Seconds that every answer takes.

@@ -68,6 +68,46 @@ async fn a_dependant_that_holds_on_is_not_replaced_unasked() {
     assert_eq!(lab.cloud.things().len(), 2);
 }
 
+/// An instance of a database goes with its cluster, though the name of the cluster stays. What holds data does not go
+/// unasked.
+#[tokio::test(start_paused = true)]
+async fn what_cannot_exist_without_what_is_replaced_is_replaced_with_it() {
+    let declared = |color: &str, part: &'static str| -> Declared {
+        vec![
+            ("first", "toy.Name", json!({"name": "f", "color": color})),
+            (
+                "second",
+                part,
+                json!({"name": "s", "whole": {"$ref": "first.name"}}),
+            ),
+        ]
+    };
+    let lab = Lab::new();
+    let steps = replace(
+        &lab,
+        declared("red", "toy.Tags"),
+        declared("blue", "toy.Tags"),
+    )
+    .await;
+    let anew = Action::Replace(Replace::DeleteFirst);
+    assert_eq!(
+        steps,
+        [("first".to_owned(), anew), ("second".to_owned(), anew)]
+    );
+    let lab = Lab::new();
+    lab.apply(graph(&declared("red", "toy.Name"), &lab.cloud))
+        .await;
+    let plan = lab
+        .plan(Some(graph(&declared("blue", "toy.Name"), &lab.cloud)))
+        .await;
+    let address = |text: &str| Address::new(text).unwrap();
+    let held = Refusal::Held {
+        address: address("first"),
+        holder: address("second"),
+    };
+    assert!(plan.refusals.contains(&held), "{:?}", plan.refusals);
+}
+
 #[tokio::test(start_paused = true)]
 async fn create_first_moves_dependants_over_before_the_old_one_goes() {
     let lab = Lab::new();

@@ -374,6 +374,8 @@ impl<'a> Planner<'a> {
         if self.options.selection.replaces(&entry.node.address) {
             reasons.push(Reason::Asked);
         }
+        let whole = self.part_of(entry);
+        reasons.extend(whole.map(|whole| Reason::PartOf { whole }));
         let again = reasons.iter().any(Reason::replaces);
         let action = match (again, changes.is_empty()) {
             (true, _) => Action::Replace(self.order(entry, &desired, live, &reasons)),

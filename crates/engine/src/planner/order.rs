@@ -20,16 +20,36 @@ impl Planner<'_> {
         if !fields.any(Fact::Holds) || live.phase == Phase::Deleting {
             return None;
         }
-        let declared = references(&entry.node.spec).into_iter().find(|reference| {
-            fields.holds(&reference.at, Fact::Holds)
-                && self.goes_first(&reference.address)
-                && !self.led_nowhere(entry, reference)
-        });
+        let declared = self.grips(entry).next();
         let declared = declared.and_then(|reference| Address::new(reference.address).ok());
         let held = declared.or_else(|| self.held_back(entry))?;
         Some(Refusal::Held {
             address: held,
             holder: entry.node.address.clone(),
+        })
+    }
+
+    /// What this resource cannot exist without, and what has to be deleted first: the field that leads to it cannot be
+    /// changed, though its value, a name, stays the same. So this one goes with it, and comes with it. What holds data
+    /// does not: there, the plan is refused.
+    pub(super) fn part_of(&self, entry: &Entry) -> Option<Address> {
+        let facts = entry.kind.facts();
+        if facts.holds_data {
+            return None;
+        }
+        let fixed = |reference: &Reference| facts.fields.holds(&reference.at, Fact::Immutable);
+        let reference = self.grips(entry).find(fixed)?;
+        Address::new(reference.address).ok()
+    }
+
+    /// The references by which this resource holds on to something that has to be deleted before it can move on.
+    fn grips(&self, entry: &Entry) -> impl Iterator<Item = Reference> {
+        let fields = &entry.kind.facts().fields;
+        let all = references(&entry.node.spec).into_iter();
+        all.filter(move |reference| {
+            fields.holds(&reference.at, Fact::Holds)
+                && self.goes_first(&reference.address)
+                && !self.led_nowhere(entry, reference)
         })
     }
 

@@ -7,14 +7,14 @@ use crate::changes::escape;
 use crate::fields::Fact;
 use crate::{AnyLive, Facts};
 
-/// The fields that were applied last, are still set, and are no longer stated.
+/// The fields that were applied last, are still set, and are no longer stated. One that is stated as nothing is removed.
 pub(super) fn released(
     facts: &Facts,
     desired: &Value,
     last: &Value,
     live: &AnyLive,
 ) -> Vec<String> {
-    let stated = |field: &str| desired.get(field).is_some_and(|value| !value.is_null());
+    let stated = |field: &str| desired.get(field).is_some();
     let is_set = |field: &str| live.spec.get(field).is_some_and(|value| !is_nothing(value));
     let fields = last.as_object().into_iter().flatten();
     let fields = fields.filter(|(field, value)| {
@@ -76,5 +76,8 @@ mod tests {
             .is_empty()
         );
         assert!(released(&facts, &json!({}), &Value::Null, &seen).is_empty());
+        // `color: null` removes it, and the change says so.
+        let removed = json!({"size": 1, "color": null});
+        assert!(released(&facts, &removed, &last, &seen).is_empty());
     }
 }

@@ -29,6 +29,7 @@ fn fields(name: &str, identity: Identity) -> Fields {
         ("/hint", &[Fact::Accepted]),
         ("/uses", &[Fact::Holds]),
         ("/uses/early", &[Fact::Accepted]),
+        ("/whole", &[Fact::Immutable, Fact::Holds]),
         ("/origin", &[Fact::CreateOnly]),
         ("/attributes", &[Fact::StatedMap]),
     ];

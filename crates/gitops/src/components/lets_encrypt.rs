@@ -54,7 +54,7 @@ pub(crate) const COMPONENT: Component = Component {
         inputs
             .zone
             .is_none()
-            .then_some("requires a DNS zone: `edge:` with a domain")
+            .then_some("requires a DNS zone: `edge:` with a domain. Without one, set `gitops.cert_manager: true`")
     },
     ..PLAIN
 };

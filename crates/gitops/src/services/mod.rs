@@ -94,7 +94,7 @@ fn trust(made: Made<'_>) -> Value {
     let mut trust = vault::tls::trust(&made.service.name);
     let mut parts = made.inputs.parts_of(&made.service.name);
     if parts.any(|part| part.work.before_deploy()) {
-        annotate(&mut trust, WAVE, BEFORE_JOBS);
+        annotate(&mut trust, WAVE, BEFORE_STORES);
     }
     trust
 }
@@ -119,6 +119,9 @@ fn whole(made: Made<'_>) -> Vec<Value> {
 const WAVE: &str = "argocd.argoproj.io/sync-wave";
 /// The wave of what jobs need that run before all others of their service.
 const BEFORE_JOBS: &str = "-2";
+/// The wave of what their secret stores need: Argo CD ends a deployment in which a store cannot verify Vault yet, and
+/// begins again.
+const BEFORE_STORES: &str = "-3";
 
 fn annotate(object: &mut Value, key: &str, value: &str) {
     object["metadata"]["annotations"][key] = value.into();

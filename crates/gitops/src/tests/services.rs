@@ -379,6 +379,9 @@ fn a_migration_runs_before_the_rest_with_all_that_it_needs() {
     ] {
         assert!(wave(&all[needed]) < wave(job), "{needed}");
     }
+    // A store that cannot verify Vault yet would end the deployment.
+    let trust = wave(&all["Certificate vault-ca"]);
+    assert!(trust < wave(&all["SecretStore migrate-secrets-manager"]));
     for later in [
         "Rollout shop",
         "Deployment reports",

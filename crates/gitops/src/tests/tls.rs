@@ -158,16 +158,17 @@ fn cert_manager_is_there_for_vault_without_a_zone() {
     assert!(has(&inputs(), "vault: false", "lets-encrypt"));
     let refused = |inputs: &Inputs, text: &str| {
         let unfit = chosen(inputs, &settings(text)).unwrap_err();
-        (unfit.what, unfit.why)
+        (unfit.what, unfit.why, unfit.help)
     };
     assert_eq!(
         refused(&inputs(), "cert_manager: false"),
         (
             "vault".to_owned(),
-            "requires `cert-manager`, which is disabled".to_owned()
+            "requires `cert-manager`, which is disabled".to_owned(),
+            Some("remove `gitops.cert_manager: false`, or set `gitops.vault: false`".to_owned())
         )
     );
-    let (what, why) = refused(&none, "cert_manager: {email: a@example.com}");
+    let (what, why, _) = refused(&none, "cert_manager: {email: a@example.com}");
     assert!(what == "lets-encrypt" && why.contains("DNS zone"), "{why}");
     // Without a zone there are no records for it to write, so it has no role.
     let cert_manager = crate::all()

@@ -10,6 +10,7 @@ mod drift;
 mod emulator;
 mod extend;
 mod failover;
+mod iam_policy;
 mod import;
 mod kinds;
 mod kubeconfig;
@@ -176,6 +177,7 @@ pub(crate) async fn run(cli: Cli) -> Result<Exit, CliError> {
         Command::Emulator(command) => emulator::run(command, global),
         Command::Kinds { word } => kinds::list(word.as_deref(), global),
         Command::Explain { what } => kinds::explain(&what, global),
+        Command::IamPolicy { stack, wish } => iam_policy::run(&stack, &wish, global).await,
         Command::Schema { markdown } => Ok(schema::run(markdown)),
         Command::Completions { shell } => completions::run(shell),
     }

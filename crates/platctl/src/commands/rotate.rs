@@ -210,8 +210,14 @@ fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Targ
 
 /// Nothing can be rotated. A key or token that the host of a repository has made is replaced by hand.
 fn none(state: &State, stack: &str) -> CliError {
-    let mut kinds = state.resources.values().map(|record| record.kind.as_str());
-    let by_hand = if kinds.any(|kind| matches!(kind, "github.Files" | "gitlab.Files")) {
+    let has = |wanted: &[&str]| {
+        let mut records = state.resources.values();
+        records.any(|record| wanted.contains(&record.kind.as_str()))
+    };
+    let by_hand = if has(&["github.DeployKey"]) {
+        ". To replace its deploy keys, run `platctl apply FILE --replace gitops.git.key --replace gitops.git_write.key`; \
+         to replace the key of the GitHub App, write the new one to the secret in `delivery.source.credential`"
+    } else if has(&["github.Files", "gitlab.Files"]) {
         ". For its GitOps repository, write a new key or token to the secret in `delivery.source.credential`, and run \
          `platctl apply`"
     } else {

@@ -4,6 +4,7 @@ mod departure;
 pub(crate) mod drift;
 pub(crate) mod environments;
 pub(crate) mod error;
+pub(crate) mod iam_policy;
 pub(crate) mod kinds;
 mod outcome;
 pub(crate) mod plan;

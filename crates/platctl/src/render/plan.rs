@@ -283,7 +283,9 @@ fn step_text(step: &Step, paint: Paint) -> String {
 }
 
 fn fields(desired: &Value) -> String {
+    // What is nothing, so that it is removed where it is set, says nothing of a new resource.
     let fields = desired.as_object().into_iter().flatten();
+    let fields = fields.filter(|(_, value)| !value.is_null());
     let width = fields.clone().map(|(key, _)| key.len()).max().unwrap_or(0);
     fields.fold(String::new(), |mut text, (key, value)| {
         let _ = writeln!(text, "      {key:width$} = {}", inline(value));
@@ -344,6 +346,9 @@ fn reason(reason: &Reason, address: &Address) -> Option<String> {
         }
         Reason::Restored { why } => format!("it is not usable ({why}): it is restored"),
         Reason::BeingDeleted => "it is being deleted".into(),
+        Reason::PartOf { whole } => {
+            format!("it cannot exist without {whole}, which is deleted first")
+        }
         Reason::NotDeclared => "not declared in the stack file".into(),
         Reason::Kept { for_what } => {
             format!("kept because {for_what} needs it; it is only removed from the state")

@@ -26,6 +26,7 @@ impl Database {
                     .help("set network.availability_zones to 2 or more"),
             );
         }
+        faults.extend(reserved(declare));
         faults.extend(self.check_version());
         let replica = self
             .replica
@@ -291,6 +292,20 @@ impl Database {
             self.version().split('.').next().unwrap_or_default()
         )
     }
+}
+
+/// The endpoints are in Parameter Store, below the name of the stack, and AWS reserves some names there.
+fn reserved(declare: &Declare<'_>) -> Option<Fault> {
+    let stack = declare.stack().to_ascii_lowercase();
+    let mut words = ["aws", "ssm"].into_iter();
+    let word = words.find(|word| stack.starts_with(*word))?;
+    let message = format!(
+        "the name of a stack with a `database` must not begin with `{word}`: the endpoints are in Parameter Store as \
+         /{}/database/…, and AWS reserves names that begin with /{word}",
+        declare.stack()
+    );
+    let fault = Fault::new(message).at(declare.place(), "in this block");
+    Some(fault.help("use another name for the stack"))
 }
 
 /// A class that no Aurora PostgreSQL runs on. One of a later generation than this version knows is left to AWS, which the

@@ -87,17 +87,19 @@ pub(crate) fn declare(
         .map(|workload| workloads::declare(&workload, base.cluster, declare))
         .collect();
     let identities = identities?;
-    let files = repository::files(files, settings, base, declare)?;
-    if settings.bootstrap == Some(false) {
-        return Ok(());
-    }
     let way = repository::Way {
         key: &keeps.key,
         branch: &inputs.branch,
         readers: &readers(base.cluster, declare),
         writes,
     };
-    let login = repository::login(&files, base.repository, &way, declare)?;
+    let bootstrap = settings.bootstrap != Some(false);
+    let keys = repository::keys(base.repository, &way, bootstrap, declare)?;
+    let files = repository::files(files, settings, base, keys.as_ref(), declare)?;
+    if !bootstrap {
+        return Ok(());
+    }
+    let login = repository::login(keys, &files, base.repository, &way, declare)?;
     let mut after = base.cluster.ready.clone();
     if base.cluster.private {
         after.extend(runner::declare(base, &keeps.key, &login.secrets, declare)?);

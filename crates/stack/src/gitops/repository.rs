@@ -38,6 +38,8 @@ pub(super) struct Login {
     /// How Image Updater writes, where it does not do so as a GitHub App.
     pub(super) write: Option<bootstrap::Login>,
     pub(super) secrets: Vec<Value>,
+    /// The deploy keys that it is made of.
+    keys: Vec<Address>,
 }
 
 /// What credentials for the repository are made with.
@@ -64,11 +66,13 @@ pub(super) fn by_github_app(repository: &Follows) -> bool {
     matches!(repository, Follows::Remote(remote) if remote.host == Host::GitHub && !remote.by_keys)
 }
 
-/// Writes the files where the code is.
+/// Writes the files where the code is. They say where the cluster finds the repository, so the keys to that place come
+/// first: whoever cannot make them leaves the cluster as it is.
 pub(super) fn files(
     files: Input<BTreeMap<String, Text>>,
     settings: &Settings,
     base: &Base<'_>,
+    keys: Option<&Login>,
     declare: &mut Declare<'_>,
 ) -> Checked<Written> {
     let branch = settings.branch.as_deref().unwrap_or("main");
@@ -98,9 +102,10 @@ pub(super) fn files(
         files,
         keep,
     };
+    let after: Vec<&Address> = keys.into_iter().flat_map(|login| &login.keys).collect();
     let (address, version) = match remote.host {
         Host::GitHub => {
-            let files: Handle<github::files::Files> = declare.add("files", &spec)?;
+            let files: Handle<github::files::Files> = declare.add_after("files", &spec, &after)?;
             let version = files.json(github::files::out::CREDENTIAL_VERSION);
             (files.address().clone(), version)
         }
@@ -116,16 +121,34 @@ pub(super) fn files(
     })
 }
 
-/// The way in: with the user's own credential, or with one for CodeCommit.
+/// The way in by deploy keys, where the stack file asks for them.
+pub(super) fn keys(
+    repository: &Follows,
+    way: &Way<'_>,
+    bootstrap: bool,
+    declare: &mut Declare<'_>,
+) -> Checked<Option<Login>> {
+    match repository {
+        Follows::Remote(remote) if bootstrap && remote.by_keys => {
+            by_deploy_keys(remote, way, declare).map(Some)
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The way in: by these keys, with the user's own credential, or with one for CodeCommit.
 pub(super) fn login(
+    keys: Option<Login>,
     files: &Written,
     repository: &Follows,
     way: &Way<'_>,
     declare: &mut Declare<'_>,
 ) -> Checked<Login> {
+    if let Some(login) = keys {
+        return Ok(login);
+    }
     match repository {
         Follows::CodeCommit(own) => by_users(own, way, declare),
-        Follows::Remote(remote) if remote.by_keys => by_deploy_keys(remote, way, declare),
         Follows::Remote(remote) => {
             let read = by_credential(remote, files.version.as_ref());
             let write = match &read {
@@ -136,6 +159,7 @@ pub(super) fn login(
                 read,
                 write,
                 secrets: vec![secret_arn(&remote.credential, declare).into()],
+                keys: Vec::new(),
             })
         }
     }
@@ -249,33 +273,42 @@ fn by_users(
             .collect(),
         read: read.login(),
         write: write.map(|write| write.login()),
+        keys: Vec::new(),
     })
 }
 
 /// Keys for this repository alone: the key of the App, which may do more, stays outside of the cluster.
 fn by_deploy_keys(remote: &Remote, way: &Way<'_>, declare: &mut Declare<'_>) -> Checked<Login> {
-    let (read, secret) = deploy_key(&Access::Read, remote, way, declare)?;
-    let mut secrets = vec![secret];
-    let mut write = None;
+    let read = deploy_key(&Access::Read, remote, way, declare)?;
+    let mut login = Login {
+        read: read.login,
+        write: None,
+        secrets: vec![read.secret],
+        keys: vec![read.address],
+    };
     if way.writes {
-        let (key, secret) = deploy_key(&Access::Write, remote, way, declare)?;
-        write = Some(key);
-        secrets.push(secret);
+        let write = deploy_key(&Access::Write, remote, way, declare)?;
+        login.write = Some(write.login);
+        login.secrets.push(write.secret);
+        login.keys.push(write.address);
     }
-    Ok(Login {
-        read,
-        write,
-        secrets,
-    })
+    Ok(login)
 }
 
-/// A deploy key, and the ARN of the secret that it is in.
+/// A deploy key.
+struct OneKey {
+    address: Address,
+    login: bootstrap::Login,
+    /// The ARN of the secret that it is in.
+    secret: Value,
+}
+
 fn deploy_key(
     access: &Access,
     remote: &Remote,
     way: &Way<'_>,
     declare: &mut Declare<'_>,
-) -> Checked<(bootstrap::Login, Value)> {
+) -> Checked<OneKey> {
     let below = |name: &str| format!("{}.{name}", access.address());
     let (_, name, purpose) = access.names();
     let secret = secret(&below("secret"), (name, purpose), way, declare)?;
@@ -292,8 +325,11 @@ fn deploy_key(
         "sshPrivateKey",
         &key.json(deploy_key::out::VERSION),
     );
-    let login = bootstrap::Login::SshKey(private);
-    Ok((login, secret.json(secret::out::ARN)))
+    Ok(OneKey {
+        address: key.address().clone(),
+        login: bootstrap::Login::SshKey(private),
+        secret: secret.json(secret::out::ARN),
+    })
 }
 
 /// A way into a repository of CodeCommit.

@@ -66,6 +66,7 @@ impl FlowLogs {
         let place = Place::new(declare);
         let name = place.log_group.clone();
         let key = self.key(policies::key_of_log_group(&place), declare)?;
+        let is_encrypted = key.is_some();
         let spec = log_group::Spec {
             log_group_name: name,
             retention_in_days: Some(self.days()?),
@@ -74,6 +75,10 @@ impl FlowLogs {
             tags: declare.tags("flow_log_group"),
         };
         let group = declare.add::<LogGroup>("flow_log_group", &spec)?;
+        // A group that went on using a key that is deleted would lose all that is written to it.
+        if !is_encrypted {
+            declare.remove(group.address(), "kms_key_id");
+        }
         let (role, policy) = writer(&group, &place, declare)?;
         let mut spec = self.log(
             base,
@@ -94,9 +99,16 @@ impl FlowLogs {
         let spec = bucket::Spec {
             bucket: place.bucket.clone(),
             versioning: None,
-            encryption: key.map(|key| bucket::Encryption {
-                sse_algorithm: "aws:kms".to_owned(),
-                kms_master_key_id: Some(key.get(key::out::ARN)),
+            // Said also without a key: a bucket that went on using one that is deleted could not be written to.
+            encryption: Some(match key {
+                Some(key) => bucket::Encryption {
+                    sse_algorithm: "aws:kms".to_owned(),
+                    kms_master_key_id: Some(key.get(key::out::ARN)),
+                },
+                None => bucket::Encryption {
+                    sse_algorithm: "AES256".to_owned(),
+                    kms_master_key_id: None,
+                },
             }),
             block_public_access: true,
             lifecycle_rules: Some(vec![LifecycleRule::expire("expire", Some(self.days()?))]),

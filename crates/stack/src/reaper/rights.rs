@@ -10,13 +10,8 @@ use platctl_aws::registry;
 use serde_json::{Value, json};
 
 use crate::common::allow;
+use crate::rights::{Actions, STACK_TAG, encrypted_in, of_service, service_of, state_in};
 use crate::{Context, StateUrl};
-
-/// The tag that says which stack an object belongs to.
-const STACK_TAG: &str = "aws:ResourceTag/platctl:stack";
-
-/// Actions of AWS, such as `ec2:DeleteVpc`.
-type Actions = BTreeSet<&'static str>;
 
 /// Actions that answer what somebody has stored, run what somebody else has written, or let into a cluster. Finding out
 /// what an object is takes them, but only for objects that have the tag of one of the stacks.
@@ -104,52 +99,19 @@ fn identities(prefix: &str, context: &Context) -> Vec<String> {
 
 /// The states, and the program.
 pub(super) fn of_places(states: &StateUrl, program: &StateUrl, context: &Context) -> Vec<Value> {
-    let arn = |path: &str| format!("arn:{}:s3:::{path}", context.partition);
+    let partition = &context.partition;
     let below = match states.prefix.as_str() {
         "" => "*".to_owned(),
         prefix => format!("{prefix}/*"),
     };
-    let buckets = BTreeSet::from([&states.bucket, &program.bucket]);
-    let encrypted: Vec<String> = buckets
-        .into_iter()
-        .flat_map(|bucket| [arn(bucket), arn(&format!("{bucket}/*"))])
-        .collect();
-    vec![
-        allow(
-            &["s3:DeleteObject", "s3:GetObject", "s3:PutObject"],
-            arn(&format!("{}/{below}", states.bucket)),
-        ),
-        allow(
-            &[
-                "s3:GetBucketLocation",
-                "s3:GetBucketVersioning",
-                "s3:ListBucket",
-            ],
-            arn(&states.bucket),
-        ),
-        allow(
-            &["s3:GetObject"],
-            arn(&format!("{}/{}", program.bucket, program.prefix)),
-        ),
-        // Which key encrypts a bucket is the bucket's own business.
-        json!({
-            "Effect": "Allow", "Action": ["kms:Decrypt", "kms:GenerateDataKey*"], "Resource": "*",
-            "Condition": {
-                "StringLike": {"kms:ViaService": "s3.*.amazonaws.com*"},
-                "ArnLike": {"kms:EncryptionContext:aws:s3:arn": encrypted},
-            },
-        }),
-    ]
-}
-
-/// The actions of one service.
-fn of_service(actions: &Actions, service: &str) -> Vec<&'static str> {
-    let of = actions.iter().copied();
-    of.filter(|action| service_of(action) == service).collect()
-}
-
-fn service_of(action: &str) -> &str {
-    action.split(':').next().unwrap_or_default()
+    let mut statements = state_in(states, &below, partition);
+    statements.push(allow(
+        &["s3:GetObject"],
+        format!("arn:{partition}:s3:::{}/{}", program.bucket, program.prefix),
+    ));
+    let buckets = BTreeSet::from([states.bucket.as_str(), program.bucket.as_str()]);
+    statements.push(encrypted_in(buckets, partition));
+    statements
 }
 
 /// Whether an action changes nothing.

@@ -2,7 +2,7 @@
 
 use super::route::PREVIEW;
 use super::spec::{Permission, SecretSource};
-use super::{Service, Services};
+use super::{Has, Service, Services};
 use crate::de::{At, Late};
 use crate::declare::{Checked, Declare};
 use crate::error::{Fault, quoted};
@@ -11,7 +11,7 @@ fn is_commit(text: &str) -> bool {
     (7..=40).contains(&text.len()) && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
+pub(super) fn check(services: &Services, has: Has, declare: &Declare<'_>) -> Checked<()> {
     // Names of target groups have 32 characters, the stack's name among them.
     let most = 31 - declare.stack().len();
     let mut faults = Vec::new();
@@ -30,7 +30,10 @@ pub(super) fn check(services: &Services, declare: &Declare<'_>) -> Checked<()> {
         let secrets = service.value.secrets.values();
         faults.extend(secrets.filter_map(|source| wrong_place(&source.value, region)));
     }
-    faults.extend(clashes(services));
+    // Without a load balancer, nothing has to tell them apart.
+    if has.edge {
+        faults.extend(clashes(services));
+    }
     if faults.is_empty() {
         Ok(())
     } else {

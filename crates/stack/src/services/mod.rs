@@ -91,7 +91,7 @@ pub(crate) fn declare(
     declare: &mut Declare<'_>,
 ) -> Checked<Vec<Parts>> {
     let checked = [
-        check::check(services, declare),
+        check::check(services, base.has, declare),
         fits::check(services, base.has),
     ];
     let faults: Vec<_> = checked

@@ -371,3 +371,18 @@ fn what_the_graph_refuses_is_shown_in_the_file() {
       ╰────
     ");
 }
+
+/// AWS would answer with a lack of access, and whoever wrote the file cannot choose the names of these parameters.
+#[test]
+fn the_name_of_a_stack_with_a_database_is_not_reserved_in_parameter_store() {
+    for name in ["awsshop", "ssm"] {
+        let said = wrong(&format!("stack: {name}\nnetwork: {{}}\ndatabase: {{}}\n"));
+        let flat = said.replace(['│', '\n'], " ");
+        let flat = flat.split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(
+            flat.contains("use another name for the stack") && !flat.contains("/name:"),
+            "{said}"
+        );
+    }
+    assert!(load("stack: awsshop\nnetwork: {}\n", &[]).is_ok());
+}

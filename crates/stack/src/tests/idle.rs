@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{load, nodes, render, wrong, wrong_with};
 use flips_table::FLIPS;
@@ -100,6 +100,15 @@ const SITUATIONS: &[Situation] = &[
         allowed: &[("cluster.node_groups.NAME.capacity", DEFAULT)],
     },
     Situation {
+        name: "services behind a load balancer that platctl does not deploy",
+        text: "network: {}\nedge: {domain: a.example.com}\nservices: {backend: {port: 8080}, frontend: {port: 3000, path: /}}\n",
+        keys: &["services."],
+        allowed: &[(
+            "services.NAME.image_of",
+            "a service without an image of its own is only pods, which need a cluster",
+        )],
+    },
+    Situation {
         name: "repositories on GitHub",
         text: "services: {backend: {port: 8080}}\ndelivery: {source: {provider: github, owner: acme}}\n",
         keys: &["delivery."],
@@ -131,12 +140,17 @@ const SITUATIONS: &[Situation] = &[
     },
 ];
 
-/// What a stack file declares and warns of, or why it is refused.
-fn outcome(text: &str, set: &[&str]) -> Result<String, String> {
+/// The text of a situation, as a whole file.
+fn file(text: &str) -> String {
+    format!("stack: shop\nregion: eu-west-1\n{text}")
+}
+
+/// What a stack file declares and what it warns of, or why it is refused.
+fn outcome(text: &str, set: &[&str]) -> Result<(Value, Vec<String>), String> {
     let set: Vec<String> = set.iter().map(|one| one.replace('~', " ")).collect();
     let set: Vec<&str> = set.iter().map(String::as_str).collect();
     load(text, &set)
-        .and_then(|stack| Ok(json!([nodes(&stack)?, stack.warnings()]).to_string()))
+        .and_then(|stack| Ok((json!(nodes(&stack)?), stack.warnings())))
         .map_err(|errors| render(&errors))
 }
 
@@ -150,7 +164,7 @@ fn no_key_is_ignored_in_silence() {
         allowed,
     } in SITUATIONS
     {
-        let text = format!("stack: shop\nregion: eu-west-1\n{text}");
+        let text = file(text);
         let before = outcome(&text, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
         // A value can be the default. A key has no effect if none of its values has one.
         let mut silent: BTreeMap<&str, bool> = BTreeMap::new();
@@ -175,6 +189,44 @@ fn no_key_is_ignored_in_silence() {
         }
     }
     assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// A warning that is wrong is worse than none: who removes the key loses what it does.
+#[test]
+fn a_key_that_is_said_to_have_no_effect_has_none() {
+    let mut found = Vec::new();
+    for Situation {
+        name, text, keys, ..
+    } in SITUATIONS
+    {
+        let text = file(text);
+        let (before, _) = outcome(&text, &[]).unwrap_or_else(|error| panic!("{name}: {error}"));
+        let flips = FLIPS.iter();
+        for flip in flips.filter(|flip| keys.iter().any(|start| flip.key.starts_with(start))) {
+            // Where several keys are set, another one of them can be what changes something.
+            let ([set], Ok((after, warnings))) = (flip.set, outcome(&text, flip.set)) else {
+                continue;
+            };
+            let key = set.split('=').next().unwrap_or_default();
+            let tells = |warning: &String| {
+                let told = warning.split('`').nth(1).unwrap_or_default();
+                warning.contains("has no effect") && key.starts_with(told)
+            };
+            if after != before && warnings.iter().any(tells) {
+                found.push(format!("{name}: `{set}` has an effect"));
+            }
+        }
+    }
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+/// Without a load balancer, services need nothing that tells one from another.
+#[test]
+fn services_without_an_edge_need_no_paths() {
+    let services = "stack: shop\nservices: {a: {port: 8080}, b: {port: 3000}}";
+    let stack = load(services, &[]).unwrap();
+    assert!(nodes(&stack).is_ok());
+    assert!(stack.warnings().is_empty());
 }
 
 #[test]

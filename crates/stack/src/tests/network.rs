@@ -117,7 +117,7 @@ fn the_ten_line_stack() {
     network.endpoint.ecr-dkr ec2.VpcEndpoint {"vpc_id":{"$ref":"network.vpc.vpc_id"},"service_name":"com.amazonaws.eu-west-1.ecr.dkr","vpc_endpoint_type":"Interface","subnet_ids":[{"$ref":"network.private.a.subnet_id"},{"$ref":"network.private.b.subnet_id"},{"$ref":"network.private.c.subnet_id"}],"security_group_ids":[{"$ref":"network.endpoint_security_group.group_id"}],"private_dns_enabled":true,"tags":{}}
     network.endpoint.logs ec2.VpcEndpoint {"vpc_id":{"$ref":"network.vpc.vpc_id"},"service_name":"com.amazonaws.eu-west-1.logs","vpc_endpoint_type":"Interface","subnet_ids":[{"$ref":"network.private.a.subnet_id"},{"$ref":"network.private.b.subnet_id"},{"$ref":"network.private.c.subnet_id"}],"security_group_ids":[{"$ref":"network.endpoint_security_group.group_id"}],"private_dns_enabled":true,"policy_document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"000000000000"}}}]},"tags":{}}
     network.endpoint.sts ec2.VpcEndpoint {"vpc_id":{"$ref":"network.vpc.vpc_id"},"service_name":"com.amazonaws.eu-west-1.sts","vpc_endpoint_type":"Interface","subnet_ids":[{"$ref":"network.private.a.subnet_id"},{"$ref":"network.private.b.subnet_id"},{"$ref":"network.private.c.subnet_id"}],"security_group_ids":[{"$ref":"network.endpoint_security_group.group_id"}],"private_dns_enabled":true,"policy_document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:PrincipalAccount":"000000000000"}}},{"Effect":"Allow","Principal":"*","Action":"sts:AssumeRoleWithWebIdentity","Resource":"arn:aws:iam::000000000000:role/*"}]},"tags":{}}
-    network.flow_log_group logs.LogGroup {"log_group_name":"/platctl/network/flow-logs","retention_in_days":30,"tags":{}}
+    network.flow_log_group logs.LogGroup {"log_group_name":"/platctl/network/flow-logs","retention_in_days":30,"tags":{},"kms_key_id":null}
     network.flow_log_role iam.Role {"role_name":"network-eu-west-1-flow-logs","assume_role_policy_document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"vpc-flow-logs.amazonaws.com"},"Action":"sts:AssumeRole","Condition":{"StringEquals":{"aws:SourceAccount":"000000000000"},"ArnLike":{"aws:SourceArn":"arn:aws:ec2:eu-west-1:000000000000:vpc-flow-log/*"}}}]},"description":"Writes the flow logs of the VPC","tags":{}}
     network.flow_log_policy iam.RolePolicy {"role_name":{"$ref":"network.flow_log_role.role_name"},"policy_name":"write","policy_document":{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["logs:CreateLogStream","logs:DescribeLogStreams","logs:PutLogEvents"],"Resource":[{"$ref":"network.flow_log_group.arn"},{"$join":[{"$ref":"network.flow_log_group.arn"},":*"]}]},{"Effect":"Allow","Action":["logs:DescribeLogGroups"],"Resource":"arn:aws:logs:eu-west-1:000000000000:log-group:*"}]}}
     network.flow_log ec2.FlowLog after network.flow_log_policy {"vpc_id":{"$ref":"network.vpc.vpc_id"},"traffic_type":"ALL","log_destination_type":"cloud-watch-logs","log_destination":{"$ref":"network.flow_log_group.arn"},"deliver_logs_permission_arn":{"$ref":"network.flow_log_role.arn"},"tags":{}}
@@ -225,6 +225,17 @@ fn flow_logs_can_be_encrypted_in_cloudwatch() {
         context.contains(group["log_group_name"].as_str().unwrap()),
         "{context}"
     );
+}
+
+/// Its key is deleted, and what went on using it could not be written to.
+#[test]
+fn flow_logs_that_are_no_longer_encrypted_let_go_of_the_key() {
+    let nodes = declared("{flow_logs: {encrypt: false}}");
+    let group = spec(&nodes, "network.flow_log_group");
+    assert_eq!(group.get("kms_key_id"), Some(&Value::Null));
+    let nodes = declared("{flow_logs: {encrypt: false, destination: s3}}");
+    let bucket = spec(&nodes, "network.flow_log_bucket");
+    assert_eq!(bucket["encryption"], json!({"sse_algorithm": "AES256"}));
 }
 
 #[test]

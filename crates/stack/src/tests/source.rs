@@ -1,6 +1,7 @@
 //! Code on GitHub and GitLab: what `delivery.source` declares, and what people read when it makes no sense.
 
 use insta::assert_snapshot;
+use platctl_engine::Address;
 use platctl_engine::graph::Node;
 use serde_json::Value;
 
@@ -271,11 +272,14 @@ fn deploy_keys_keep_the_app_out_of_the_cluster() {
     // What applies them reads their secrets, and not the App's.
     let policy = find(&nodes, "gitops.runner.policy")["policy_document"].to_string();
     assert!(policy.contains("gitops.git_write.secret.arn") && !policy.contains("shop/github-app"));
-    // Files are written with the App all the same.
-    assert_eq!(
-        find(&nodes, "gitops.files")["credential"],
-        "shop/github-app"
-    );
+    // Files send the cluster there, so the keys are made before. They are written with the App all the same.
+    let files = nodes
+        .iter()
+        .find(|node| node.address.as_str() == "gitops.files")
+        .unwrap();
+    let before: Vec<&str> = files.after.iter().map(Address::as_str).collect();
+    assert_eq!(before, ["gitops.git.key", "gitops.git_write.key"]);
+    assert_eq!(files.spec["credential"], "shop/github-app");
     let root = find(&nodes, "gitops.root").to_string();
     assert!(
         root.contains("git@github.com:acme/shop-gitops.git"),

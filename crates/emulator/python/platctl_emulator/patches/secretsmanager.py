@@ -1,5 +1,5 @@
-"""Secrets Manager: every password that it makes begins with a word that must never be seen anywhere, and a secret says
-when its deletion was asked for, as recorded answers of AWS do."""
+"""Secrets Manager: every password that it makes begins with a word that must never be seen anywhere, a description that
+is set to an empty text is empty, and a secret says when its deletion was asked for, as recorded answers of AWS do."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def apply(_profile: Any) -> None:
         return answer
 
     SecretsManagerBackend.delete_secret = delete_secret
+    update = SecretsManagerBackend.update_secret
+
+    def update_secret(self: Any, secret_id: str, *args: Any, description: str | None = None, **kwargs: Any) -> Any:
+        answer = update(self, secret_id, *args, description=description, **kwargs)
+        # moto keeps the description that the secret had.
+        if description == "":
+            self.secrets[secret_id].description = ""
+        return answer
+
+    SecretsManagerBackend.update_secret = update_secret

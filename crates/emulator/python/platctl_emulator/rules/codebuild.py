@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from ..answers import Refused, result
 from ..backends import LOCK
-from ..builds import begin, runs, stop
+from ..builds import begin, end, runs, stop
 from ..store import STORE
 from ..things import arn, found, now
 from ..timeline import TIMELINE
@@ -229,7 +229,7 @@ def start(call: Call) -> Answer:
 
     def over() -> None:
         if not build["buildComplete"]:
-            build.update(buildStatus="FAILED" if failed else "SUCCEEDED", currentPhase="COMPLETED", buildComplete=True)
+            end(build, "FAILED" if failed else "SUCCEEDED")
 
     TIMELINE.after(BUILD, over)
     return result(call, {"build": dict(build)})
@@ -261,6 +261,6 @@ def stop_build(call: Call) -> Answer:
     if build is None:
         raise Refused("ResourceNotFoundException", "Build cannot be found")
     if not build["buildComplete"]:
-        build.update(buildStatus="STOPPED", currentPhase="COMPLETED", buildComplete=True)
+        end(build, "STOPPED")
         stop(build["id"])
     return result(call, {"build": dict(build)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import uuid
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ..answers import Refused, result
@@ -19,6 +20,10 @@ from .registry import before
 if TYPE_CHECKING:
     from ..answers import Answer
     from ..calls import Call
+
+
+# For how many seconds pods may start without the role of an association that has changed.
+SETTLES = 10
 
 
 def one(call: Call, kind: str, name: str, what: str) -> Any:
@@ -43,6 +48,13 @@ def version_of(call: Call, name: str, wanted: Any, otherwise: Any) -> Any:
     return wanted or otherwise
 
 
+def settled() -> Any:
+    """When an association changed. Only its age says whether pods get the role when they start, which takes some
+    seconds: where nothing takes time, they have passed, and one more, because times are told in whole seconds.
+    """
+    return eks.now() - timedelta(seconds=(SETTLES + 1) * (1 - min(TIMELINE.scale, 1)))
+
+
 def associate(
     call: Call, cluster: Any, namespace: str, account: str, role: Any, tags: dict[str, Any], **more: Any
 ) -> Any:
@@ -56,8 +68,8 @@ def associate(
         "associationArn": eks.arn(call, f"podidentityassociation/{cluster}/{number}"),
         "associationId": number,
         "tags": tags,
-        "createdAt": eks.now(),
-        "modifiedAt": eks.now(),
+        "createdAt": settled(),
+        "modifiedAt": settled(),
         **{key: value for key, value in more.items() if value is not None},
     }
     return eks.put(call, "pods", cluster, number, association)
@@ -381,6 +393,7 @@ def update_association(call: Call) -> Answer:
     for key in ("roleArn", "targetRoleArn", "disableSessionTags"):
         if key in call.params:
             association[key] = call.params[key]
+    association["modifiedAt"] = settled()
     return result(call, {"association": dict(association)})
 
 

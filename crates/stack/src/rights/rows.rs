@@ -1,0 +1,305 @@
+//! How the ARNs of what a stack file names are made.
+
+/// The service of the actions, the kind, the field with the name, and the ends of the ARNs: `{}` is the name, `R` the
+/// region and `A` the account.
+pub(super) type Row = (
+    &'static str,
+    &'static str,
+    &'static str,
+    &'static [&'static str],
+);
+
+pub(super) const ROWS: &[Row] = &[
+    (
+        "cloudwatch",
+        "cloudwatch.Dashboard",
+        "dashboard_name",
+        &["cloudwatch::A:dashboard/{}"],
+    ),
+    (
+        "cloudwatch",
+        "cloudwatch.MetricAlarm",
+        "alarm_name",
+        &["cloudwatch:R:A:alarm:{}"],
+    ),
+    (
+        "codebuild",
+        "codebuild.Project",
+        "name",
+        &["codebuild:R:A:project/{}"],
+    ),
+    (
+        "codecommit",
+        "codecommit.Repository",
+        "repository_name",
+        &["codecommit:R:A:{}"],
+    ),
+    (
+        "codecommit",
+        "codecommit.Files",
+        "repository_name",
+        &["codecommit:R:A:{}"],
+    ),
+    (
+        "codepipeline",
+        "codepipeline.Pipeline",
+        "name",
+        &["codepipeline:R:A:{}"],
+    ),
+    (
+        "ecr",
+        "ecr.LifecyclePolicy",
+        "repository_name",
+        &["ecr:R:A:repository/{}"],
+    ),
+    (
+        "ecr",
+        "ecr.Repository",
+        "repository_name",
+        &["ecr:R:A:repository/{}"],
+    ),
+    // Node groups, add-ons, access entries and all else that is in a cluster have its name after their type.
+    (
+        "eks",
+        "eks.AccessEntry",
+        "cluster_name",
+        &["eks:R:A:cluster/{}", "eks:R:A:*/{}/*"],
+    ),
+    (
+        "eks",
+        "eks.Addon",
+        "cluster_name",
+        &["eks:R:A:cluster/{}", "eks:R:A:*/{}/*"],
+    ),
+    (
+        "eks",
+        "eks.Cluster",
+        "name",
+        &["eks:R:A:cluster/{}", "eks:R:A:*/{}/*"],
+    ),
+    (
+        "eks",
+        "eks.FargateProfile",
+        "cluster_name",
+        &["eks:R:A:cluster/{}", "eks:R:A:*/{}/*"],
+    ),
+    (
+        "eks",
+        "eks.NodeGroup",
+        "cluster_name",
+        &["eks:R:A:cluster/{}", "eks:R:A:*/{}/*"],
+    ),
+    (
+        "eks",
+        "eks.PodIdentityAssociation",
+        "cluster_name",
+        &["eks:R:A:cluster/{}", "eks:R:A:*/{}/*"],
+    ),
+    (
+        "elasticache",
+        "elasticache.ParameterGroup",
+        "cache_parameter_group_name",
+        &["elasticache:R:A:parametergroup:{}"],
+    ),
+    (
+        "elasticache",
+        "elasticache.ReplicationGroup",
+        "replication_group_id",
+        &[
+            "elasticache:R:A:replicationgroup:{}",
+            "elasticache:R:A:cluster:{}*",
+            "elasticache:R:A:snapshot:{}*",
+            "elasticache:R:A:parametergroup:default.*",
+        ],
+    ),
+    (
+        "elasticache",
+        "elasticache.SubnetGroup",
+        "cache_subnet_group_name",
+        &["elasticache:R:A:subnetgroup:{}"],
+    ),
+    (
+        "elasticloadbalancing",
+        "elbv2.LoadBalancer",
+        "name",
+        &[
+            "elasticloadbalancing:R:A:loadbalancer/*/{}/*",
+            "elasticloadbalancing:R:A:listener*/*/{}/*",
+        ],
+    ),
+    (
+        "elasticloadbalancing",
+        "elbv2.TargetGroup",
+        "name",
+        &["elasticloadbalancing:R:A:targetgroup/{}/*"],
+    ),
+    ("events", "events.Rule", "name", &["events:R:A:rule/{}"]),
+    // Controllers name instance profiles and log groups after their cluster.
+    (
+        "iam",
+        "eks.Cluster",
+        "name",
+        &[
+            "iam::A:instance-profile/{}",
+            "iam::A:instance-profile/karpenter/*/{}/*",
+        ],
+    ),
+    (
+        "logs",
+        "eks.Cluster",
+        "name",
+        &[
+            "logs:R:A:log-group:/aws/containerinsights/{}/*",
+            "logs:R:A:log-group:/aws/eks/{}/*",
+        ],
+    ),
+    (
+        "iam",
+        "iam.InstanceProfile",
+        "instance_profile_name",
+        &["iam::A:instance-profile/{}"],
+    ),
+    (
+        "iam",
+        "iam.ManagedPolicy",
+        "policy_name",
+        &["iam::A:policy/{}"],
+    ),
+    ("iam", "iam.OidcProvider", "", &["iam::A:oidc-provider/*"]),
+    (
+        "iam",
+        "iam.PolicyAttachment",
+        "role_name",
+        &["iam::A:role/{}"],
+    ),
+    ("iam", "iam.Role", "role_name", &["iam::A:role/{}"]),
+    ("iam", "iam.RolePolicy", "role_name", &["iam::A:role/{}"]),
+    (
+        "iam",
+        "iam.ServiceLinkedRole",
+        "",
+        &["iam::A:role/aws-service-role/*"],
+    ),
+    (
+        "iam",
+        "iam.ServiceSpecificCredential",
+        "user_name",
+        &["iam::A:user/{}"],
+    ),
+    (
+        "iam",
+        "iam.SharedOidcProvider",
+        "",
+        &["iam::A:oidc-provider/*"],
+    ),
+    ("iam", "iam.User", "user_name", &["iam::A:user/{}"]),
+    ("iam", "iam.UserPolicy", "user_name", &["iam::A:user/{}"]),
+    ("kms", "kms.Alias", "alias_name", &["kms:R:A:{}"]),
+    ("logs", "logs.Delivery", "", &["logs:R:A:delivery:*"]),
+    (
+        "logs",
+        "logs.DeliveryDestination",
+        "name",
+        &["logs:R:A:delivery-destination:{}"],
+    ),
+    (
+        "logs",
+        "logs.DeliverySource",
+        "name",
+        &["logs:R:A:delivery-source:{}"],
+    ),
+    (
+        "logs",
+        "logs.LogGroup",
+        "log_group_name",
+        &["logs:R:A:log-group:{}", "logs:R:A:log-group:{}:*"],
+    ),
+    (
+        "rds",
+        "rds.DbCluster",
+        "db_cluster_identifier",
+        &[
+            "rds:R:A:cluster:{}",
+            "rds:R:A:cluster-snapshot:{}*",
+            "rds:R:A:og:default:*",
+            "rds:R:A:*pg:default.*",
+        ],
+    ),
+    (
+        "rds",
+        "rds.DbCluster",
+        "final_snapshot_identifier",
+        &["rds:R:A:cluster-snapshot:{}*"],
+    ),
+    (
+        "rds",
+        "rds.DbCluster",
+        "snapshot_identifier",
+        &["rds:R:A:cluster-snapshot:{}"],
+    ),
+    (
+        "rds",
+        "rds.DbClusterParameterGroup",
+        "db_cluster_parameter_group_name",
+        &["rds:R:A:cluster-pg:{}"],
+    ),
+    (
+        "rds",
+        "rds.DbClusterSnapshot",
+        "db_cluster_snapshot_identifier",
+        &["rds:R:A:cluster-snapshot:{}"],
+    ),
+    (
+        "rds",
+        "rds.DbInstance",
+        "db_instance_identifier",
+        &["rds:R:A:db:{}"],
+    ),
+    (
+        "rds",
+        "rds.DbParameterGroup",
+        "db_parameter_group_name",
+        &["rds:R:A:pg:{}"],
+    ),
+    (
+        "rds",
+        "rds.DbSubnetGroup",
+        "db_subnet_group_name",
+        &["rds:R:A:subgrp:{}"],
+    ),
+    (
+        "rds",
+        "rds.EventSubscription",
+        "subscription_name",
+        &["rds:R:A:es:{}"],
+    ),
+    (
+        "rds",
+        "rds.GlobalCluster",
+        "global_cluster_identifier",
+        &["rds::A:global-cluster:{}"],
+    ),
+    ("s3", "s3.Bucket", "bucket", &["s3:::{}", "s3:::{}/*"]),
+    (
+        "secretsmanager",
+        "secretsmanager.Secret",
+        "name",
+        &["secretsmanager:R:A:secret:{}-*"],
+    ),
+    ("sns", "sns.Topic", "name", &["sns:R:A:{}"]),
+    ("sqs", "sqs.Queue", "queue_name", &["sqs:R:A:{}"]),
+    ("ssm", "ssm.Parameter", "name", &["ssm:R:A:parameter/{}"]),
+    // A web ACL is associated with a load balancer: AWS WAF asks for both.
+    (
+        "wafv2",
+        "elbv2.LoadBalancer",
+        "name",
+        &["elasticloadbalancing:R:A:loadbalancer/*/{}/*"],
+    ),
+    (
+        "wafv2",
+        "wafv2.WebAcl",
+        "name",
+        &["wafv2:R:A:*/webacl/{}/*", "wafv2:R:A:*/managedruleset/*/*"],
+    ),
+];
