@@ -291,6 +291,13 @@ fn two_environments_of_one_file_share_nothing() {
         .expect(0);
     let line = format!("has a network ({other}), but no state here");
     assert!(listed.stdout.contains(&line), "{}", listed.stdout);
+    // What to type next is about this stack, not about the one that the file names.
+    let refused = world
+        .platctl("plan preview.yaml --set stack=pr-2 --state elsewhere")
+        .expect(1)
+        .stderr;
+    let next = "`platctl state recover preview.yaml --set stack=pr-2`";
+    assert!(refused.contains(next), "{refused}");
 
     world.platctl("destroy pr-1 --yes").expect(0);
     assert!(state(&world, "pr-1")["reserved"].is_null());
@@ -327,4 +334,12 @@ fn a_pool_without_a_free_block_is_refused() {
         .platctl("apply preview.yaml --set stack=pr-2 --yes")
         .expect(0);
     assert_eq!(block(&world, "pr-2"), "10.64.0.0/20");
+    // Whoever moves to a block of their own gives that of the pool back.
+    world
+        .platctl("apply preview.yaml --set stack=pr-2 --set network.cidr=10.9.0.0/16 --yes")
+        .expect(0);
+    assert!(state(&world, "pr-2")["reserved"].is_null());
+    world
+        .platctl("apply preview.yaml --set stack=pr-3 --yes")
+        .expect(0);
 }

@@ -160,7 +160,7 @@ pub(crate) const FLIPS: &[Flip] = &[
     flip(Stack::Preview, "account", &["account=\"999999999999\""], Outcome::Refused("999999999999"), false),
     flip(Stack::Preview, "network.cidr", &["network.cidr=10.40.0.0/16"], Outcome::Converges, false),
     flip(Stack::Prod, "network.cidr", &["network.cidr=10.40.0.0/16"], Outcome::Refused("protected"), true),
-    flip(Stack::Preview, "reaper.states", REAPER, Outcome::Converges, false),
+    flip(Stack::Preview, "reaper.states", REAPER, Outcome::Converges, true),
     flip(Stack::Preview, "reaper.tags", &["reaper.states=s3://acme-state/previews", "reaper.stacks=pr-", "reaper.program=s3://acme-tools/platctl", REAPER_SHA256, "reaper.tags.team=ops"], Outcome::Converges, false),
     flip(Stack::Preview, "network.availability_zones", &["network.availability_zones=3"], Outcome::Converges, false),
     flip(Stack::Prod, "network.availability_zones", &["network.availability_zones=[eu-west-1a,eu-west-1b,eu-west-1c]"], Outcome::Converges, false),

@@ -51,12 +51,17 @@ impl Among<'_> {
         Ok(Some(block))
     }
 
-    /// Takes a block, unless the stack has one.
+    /// Takes a block, unless the stack has one. Gives one back that the stack file no longer wants from a pool: a network
+    /// that is there still has its own in its record.
     pub(crate) async fn take(&self, stack: &Stack, session: &Session) -> Result<(), CliError> {
         let state = session.state();
-        let Some(pool) = stack.pool().filter(|_| pool::settled(&state).is_none()) else {
+        let Some(pool) = stack.pool() else {
+            session.set_reserved(RESERVED, None).await?;
             return Ok(());
         };
+        if pool::settled(&state).is_some() {
+            return Ok(());
+        }
         let own = self.held(&state).await?;
         let pick = |held: Option<&str>, taken: &[String]| {
             pool.pick(&self.named.name, held.or(own.as_deref()), taken)

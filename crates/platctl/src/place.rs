@@ -1,6 +1,6 @@
 //! Which stack, and where its state lives.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use platctl_aws::state::{self, Bucket};
@@ -113,6 +113,26 @@ impl Named {
     async fn bucket(&self, url: &StateUrl, global: &Global) -> Result<Store, CliError> {
         let bucket = opened(url, self.region.as_deref(), global).await?;
         Ok(Store::within(Arc::new(bucket), &self.name, global.lease).telling(teller(global)))
+    }
+}
+
+/// The stack as it was typed, with what `--set` says. One file stands for many stacks, and a command that a user is told
+/// to type next has to be about this one.
+pub(crate) fn typed(stack: &Path, global: &Global) -> PathBuf {
+    let mut text = stack.as_os_str().to_owned();
+    for set in &global.set {
+        text.push(format!(" --set {}", word(set)));
+    }
+    text.into()
+}
+
+/// A word as a shell takes it.
+fn word(text: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "=._-/:,+@%".contains(c);
+    if text.chars().all(is_plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }
 
@@ -230,4 +250,16 @@ pub(crate) async fn locked<T>(
     let value = result?;
     released?;
     Ok(value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_is_quoted_where_a_shell_would_take_it_apart() {
+        assert_eq!(word("stack=pr-42"), "stack=pr-42");
+        assert_eq!(word("a=[b, c]"), "'a=[b, c]'");
+        assert_eq!(word("a=it's"), r"'a=it'\''s'");
+    }
 }

@@ -27,7 +27,7 @@ use crate::ending;
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::log;
-use crate::place::{Named, locked};
+use crate::place::{Named, locked, typed};
 use crate::prompt::{agreed, data_to_lose};
 use crate::render;
 use crate::render::progress::Progress;
@@ -112,8 +112,8 @@ async fn apply_stack(
             site: &site,
             global,
         };
+        among.take(&stack, &session).await?;
         let graph = if stack.pool().is_some() {
-            among.take(&stack, &session).await?;
             let mut graph = site.graph(&stack, Some(&session.state())).await?;
             how.force.mark(&mut graph)?;
             graph
@@ -142,7 +142,7 @@ async fn apply_stack(
                 consent: how.consent,
                 question,
                 destroys: false,
-                stack: path,
+                stack: &typed(path, global),
                 ttl: renews.then(|| stack.ttl()),
             },
             global,

@@ -18,7 +18,7 @@ use crate::cloud::{Site, load, moved};
 use crate::error::CliError;
 use crate::exit::Exit;
 use crate::log;
-use crate::place::Named;
+use crate::place::{Named, typed};
 use crate::render;
 use crate::saved::SavedPlan;
 
@@ -57,7 +57,7 @@ pub(crate) async fn run(path: &Path, wish: &Wish, global: &Global) -> Result<Exi
     if prepared.plan.refusals.iter().any(refused) {
         return Err(CliError::Refused {
             refusals: prepared.plan.refusals,
-            stack: path.to_owned(),
+            stack: typed(path, global),
         });
     }
     let empty = prepared.plan.is_empty();

@@ -13,7 +13,7 @@ use crate::cli::Global;
 use crate::cloud::{Site, load};
 use crate::error::CliError;
 use crate::exit::Exit;
-use crate::place::{Named, locked};
+use crate::place::{Named, locked, typed};
 use crate::prompt::confirm;
 use crate::render;
 
@@ -52,7 +52,7 @@ pub(crate) async fn run(path: &Path, yes: bool, global: &Global) -> Result<Exit,
         },
     );
     let (recovered, life) = recovered.await?;
-    render::recovered(&recovered, path, global);
+    render::recovered(&recovered, &typed(path, global), global);
     if life.is_some() {
         render::environments::life(stack.name(), life, OffsetDateTime::now_utc(), global);
     }

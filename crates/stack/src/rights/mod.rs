@@ -23,6 +23,7 @@ use serde_json::Value;
 use crate::{Context, StateUrl};
 
 pub use boundary::boundary;
+pub(crate) use scopes::RUN;
 pub use split::{MOST_CHARACTERS, MOST_POLICIES, characters};
 pub(crate) use state::{encrypted_in, state_in};
 

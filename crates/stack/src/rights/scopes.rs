@@ -3,7 +3,7 @@
 
 /// What every run needs, whatever is in the stack: who it is, which zones there are, which prefix list CloudFront has,
 /// which networks there are, and what has the tags of the stack.
-pub(super) const RUN: &[&str] = &[
+pub(crate) const RUN: &[&str] = &[
     "ec2:DescribeAvailabilityZones",
     "ec2:DescribeManagedPrefixLists",
     "ec2:DescribeVpcPeeringConnections",

@@ -77,6 +77,7 @@ fn the_rights_fit_into_a_role_and_end_at_the_names_of_the_stacks() {
         "\"ec2:DeleteVpc\"",
         "\"ec2:Describe*\"",
         "\"rds:DeleteDBCluster\"",
+        "\"tag:GetResources\"",
     ] {
         assert!(policy.contains(word), "{word}");
     }

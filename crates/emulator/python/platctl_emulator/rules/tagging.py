@@ -32,8 +32,8 @@ def get_resources(call: Call) -> Answer:
     found = {one.arn: dict(one.tags) for one in known}
     if not token:
         found |= {arn: tags for arn, tags in kept(call) if arn not in found and fits(tags, wanted)}
-    shown = [{"ResourceARN": arn, "Tags": pairs(tags)} for arn, tags in found.items()]
-    return result(call, {"PaginationToken": token or "", "ResourceTagMappingList": shown})
+    listed = [{"ResourceARN": arn, "Tags": pairs(tags)} for arn, tags in found.items()]
+    return result(call, {"PaginationToken": token or "", "ResourceTagMappingList": listed})
 
 
 def fits(tags: Mapping[str, str], wanted: list[dict[str, Any]]) -> bool:
