@@ -274,12 +274,13 @@ async fn an_upgrade_goes_from_the_control_plane_over_add_ons_to_nodes() {
     run.kill().unwrap();
     run.wait().unwrap();
     control.release(true).unwrap();
-    let ended = world.platctl(line).expect(0);
-    assert!(
-        ended.stdout.contains("the upgrade is continued"),
-        "{}",
-        ended.stdout
-    );
+    let ended = world.platctl(&format!("{line} --json")).expect(0);
+    for said in [
+        "the upgrade is continued",
+        r#""text":"Kubernetes 1.36, step 1 of 4: control plane""#,
+    ] {
+        assert!(ended.stdout.contains(said), "{said}: {}", ended.stdout);
+    }
     assert_eq!(group(&world, "general").await.version(), Some("1.36"));
     // Calls are counted anew from where one is held on.
     assert_eq!(

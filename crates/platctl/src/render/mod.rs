@@ -68,10 +68,10 @@ pub(crate) fn json_line(value: &Value) {
     raw(&format!("{}\n", terminal::escaped(&value.to_string())));
 }
 
-/// Prints one sentence as a result.
+/// Prints one sentence as a result. An empty line before it is for people only.
 pub(crate) fn line(text: &str, global: &Global) {
     if global.json {
-        json_line(&json!({"type": "message", "text": text}));
+        json_line(&json!({"type": "message", "text": text.trim_start_matches('\n')}));
     } else {
         raw(&format!("{text}\n"));
     }
