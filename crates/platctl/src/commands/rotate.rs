@@ -210,18 +210,25 @@ fn targets(state: &State, stack: &str, address: Option<&str>) -> Result<Vec<Targ
 
 /// Nothing can be rotated. A key or token that the host of a repository has made is replaced by hand.
 fn none(state: &State, stack: &str) -> CliError {
-    let has = |wanted: &[&str]| {
-        let mut records = state.resources.values();
-        records.any(|record| wanted.contains(&record.kind.as_str()))
+    let of = |wanted: &[&str]| -> Vec<String> {
+        let all = state.resources.iter();
+        all.filter(|(_, record)| wanted.contains(&record.kind.as_str()))
+            .map(|(address, _)| format!("--replace {address}"))
+            .collect()
     };
-    let by_hand = if has(&["github.DeployKey"]) {
-        ". To replace its deploy keys, run `platctl apply FILE --replace gitops.git.key --replace gitops.git_write.key`; \
-         to replace the key of the GitHub App, write the new one to the secret in `delivery.source.credential`"
-    } else if has(&["github.Files", "gitlab.Files"]) {
+    let keys = of(&["github.DeployKey"]);
+    let by_hand = if !keys.is_empty() {
+        format!(
+            ". To replace its deploy keys, run `platctl apply FILE {}`; to replace the key of the GitHub App, write the \
+             new one to the secret in `delivery.source.credential`",
+            keys.join(" ")
+        )
+    } else if of(&["github.Files", "gitlab.Files"]).is_empty() {
+        String::new()
+    } else {
         ". For its GitOps repository, write a new key or token to the secret in `delivery.source.credential`, and run \
          `platctl apply`"
-    } else {
-        ""
+            .to_owned()
     };
     CliError::other(format!(
         "stack `{stack}` has no credential that can be rotated{by_hand}. Nothing was changed"
