@@ -30,7 +30,7 @@ COMPANION = re.compile(r'\(\s*"([\w.]+)",\s*"([\w.]+)",\s*r#"(.*?)"#,\s*\)', re.
 ELSEWHERE = ("github", "gitlab", "kubernetes")
 REGION = "eu-west-1"
 # For how long a trial may run, in seconds. One takes less than a second, or repeats a call for minutes.
-LONGEST = 15
+LONGEST = 60
 Spec = dict[str, Any]
 
 
