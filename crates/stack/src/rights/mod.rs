@@ -91,7 +91,7 @@ pub fn rights(subject: &Subject<'_>, run: Run) -> Rights {
 /// Every action that a run can need: those of the kinds in the stack, and those of the run itself.
 pub(crate) fn actions(nodes: &[Node], run: Run) -> Actions {
     let used: BTreeSet<&str> = nodes.iter().map(|node| node.kind.as_str()).collect();
-    let mut actions: Actions = scopes::RUN.iter().copied().collect();
+    let mut actions: Actions = RUN.iter().copied().collect();
     for kind in registry::facts() {
         if !used.contains(kind.name) {
             continue;
