@@ -116,8 +116,8 @@ mod tests {
             ec2: ec2.into(),
             ..cloud()
         };
-        let ids = ["vol-1".to_owned(), "vol-of-somebody".to_owned()];
-        retain(&first, "prod-cluster", &ids.into()).await;
+        let ids = BTreeSet::from(["vol-1".to_owned(), "vol-of-somebody".to_owned()]);
+        retain(&first, "prod-cluster", &ids).await;
         assert_eq!(mark.num_calls(), 1);
         assert!(first.departure.notes().is_empty());
 
