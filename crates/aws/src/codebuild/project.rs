@@ -353,6 +353,10 @@ impl Kind for Project {
         }
     }
 
+    fn resets() -> Vec<(&'static str, Value)> {
+        vec![("vpc", Value::Null)]
+    }
+
     fn variations() -> Vec<(&'static str, Value)> {
         vec![
             ("/description", json!("Builds something else")),
@@ -490,7 +494,7 @@ impl Kind for Project {
             .set_timeout_in_minutes(
                 touched("/timeout_in_minutes").map(|()| spec.timeout_in_minutes),
             )
-            .set_vpc_config(parts::sdk_vpc(spec).filter(|_| changes.touch("/vpc")))
+            .set_vpc_config(touched("/vpc").map(|()| parts::new_vpc(spec)))
             .set_tags(tags(&now, changes, owner));
         kept::parts(call, now, spec, changes)?
             .send()
@@ -590,6 +594,16 @@ mod tests {
             .await
             .unwrap();
         assert_eq!(update.num_calls(), 1);
+    }
+
+    #[test]
+    fn an_empty_configuration_takes_a_project_out_of_its_vpc() {
+        let bare = Spec {
+            vpc: None,
+            ..Project::example()
+        };
+        let sent = parts::new_vpc(&bare);
+        assert!(sent.vpc_id().is_none() && sent.subnets().is_empty());
     }
 
     #[tokio::test]

@@ -91,6 +91,11 @@ pub(super) fn sdk_vpc(spec: &Spec) -> Option<VpcConfig> {
     )
 }
 
+/// What an update sends: an empty configuration takes the project out of its VPC.
+pub(super) fn new_vpc(spec: &Spec) -> VpcConfig {
+    sdk_vpc(spec).unwrap_or_else(|| VpcConfig::builder().build())
+}
+
 pub(super) fn vpc(project: &Described) -> Option<Vpc> {
     let found = project.vpc_config()?;
     Some(Vpc {

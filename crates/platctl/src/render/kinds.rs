@@ -107,8 +107,9 @@ fn object(manual: &Manual) -> Value {
 fn of_field(field: &Field) -> Value {
     json!({
         "path": field.path, "about": field.about, "takes": field.takes, "required": field.required,
-        "default": field.default, "reset": field.reset, "reference": field.reference, "replaces": field.replaces,
-        "write_only": field.write_only, "create_only": field.create_only,
+        "default": field.default, "reset": field.reset, "null_removes": field.reset == Some(Value::Null),
+        "reference": field.reference, "replaces": field.replaces, "write_only": field.write_only,
+        "create_only": field.create_only,
     })
 }
 
