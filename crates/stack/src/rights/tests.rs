@@ -217,5 +217,211 @@ fn the_policy_of_a_network() {
         .iter()
         .map(|document| format!("{document:#}"))
         .collect();
-    assert_snapshot!(documents.join("\n"), @"");
+    assert_snapshot!(documents.join("\n"), @r#"
+    {
+      "Version": "2012-10-17",
+      "Statement": [
+        {
+          "Effect": "Allow",
+          "Action": [
+            "ec2:DescribeAddresses",
+            "ec2:DescribeAvailabilityZones",
+            "ec2:DescribeFlowLogs",
+            "ec2:DescribeInternetGateways",
+            "ec2:DescribeManagedPrefixLists",
+            "ec2:DescribeNatGateways",
+            "ec2:DescribeNetworkInterfaces",
+            "ec2:DescribeRouteTables",
+            "ec2:DescribeSecurityGroupRules",
+            "ec2:DescribeSecurityGroups",
+            "ec2:DescribeSubnets",
+            "ec2:DescribeVpcAttribute",
+            "ec2:DescribeVpcEndpoints",
+            "ec2:DescribeVpcPeeringConnections",
+            "ec2:DescribeVpcs",
+            "logs:CreateLogDelivery",
+            "logs:DeleteLogDelivery",
+            "logs:DescribeLogGroups",
+            "route53:AssociateVPCWithHostedZone",
+            "s3:GetBucketPolicy",
+            "s3:PutBucketPolicy",
+            "sts:GetCallerIdentity",
+            "tag:GetResources"
+          ],
+          "Resource": "*",
+          "Condition": {
+            "StringEquals": {
+              "aws:RequestedRegion": [
+                "eu-west-1",
+                "us-east-1"
+              ]
+            }
+          }
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "ec2:AllocateAddress",
+            "ec2:CreateInternetGateway",
+            "ec2:CreateVpc"
+          ],
+          "Resource": [
+            "arn:aws:ec2:*:111122223333:elastic-ip/*",
+            "arn:aws:ec2:*:111122223333:internet-gateway/*",
+            "arn:aws:ec2:*:111122223333:launch-template/*",
+            "arn:aws:ec2:*:111122223333:vpc/*"
+          ],
+          "Condition": {
+            "StringEquals": {
+              "aws:RequestTag/platctl:stack": "network"
+            }
+          }
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "ec2:CreateRouteTable",
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateSubnet"
+          ],
+          "Resource": [
+            "arn:aws:ec2:*:111122223333:route-table/*",
+            "arn:aws:ec2:*:111122223333:security-group/*",
+            "arn:aws:ec2:*:111122223333:subnet/*"
+          ],
+          "Condition": {
+            "StringEquals": {
+              "aws:RequestTag/platctl:stack": "network"
+            }
+          }
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateFlowLogs",
+            "ec2:CreateNatGateway",
+            "ec2:CreateVpcEndpoint"
+          ],
+          "Resource": [
+            "arn:aws:ec2:*:111122223333:natgateway/*",
+            "arn:aws:ec2:*:111122223333:security-group-rule/*",
+            "arn:aws:ec2:*:111122223333:vpc-endpoint/*",
+            "arn:aws:ec2:*:111122223333:vpc-flow-log/*"
+          ],
+          "Condition": {
+            "StringEquals": {
+              "aws:RequestTag/platctl:stack": "network"
+            }
+          }
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "ec2:CreateTags"
+          ],
+          "Resource": "arn:aws:ec2:*:111122223333:*/*",
+          "Condition": {
+            "StringEquals": {
+              "aws:RequestTag/platctl:stack": "network"
+            },
+            "Null": {
+              "ec2:CreateAction": "false"
+            }
+          }
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "ec2:AllocateAddress",
+            "ec2:AssociateRouteTable",
+            "ec2:AttachInternetGateway",
+            "ec2:AuthorizeSecurityGroupEgress",
+            "ec2:AuthorizeSecurityGroupIngress",
+            "ec2:CreateFlowLogs",
+            "ec2:CreateInternetGateway",
+            "ec2:CreateNatGateway",
+            "ec2:CreateRoute",
+            "ec2:CreateRouteTable",
+            "ec2:CreateSecurityGroup",
+            "ec2:CreateSubnet",
+            "ec2:CreateTags",
+            "ec2:CreateVpc",
+            "ec2:CreateVpcEndpoint",
+            "ec2:DeleteFlowLogs",
+            "ec2:DeleteInternetGateway",
+            "ec2:DeleteNatGateway",
+            "ec2:DeleteRoute",
+            "ec2:DeleteRouteTable",
+            "ec2:DeleteSecurityGroup",
+            "ec2:DeleteSubnet",
+            "ec2:DeleteTags",
+            "ec2:DeleteVpc",
+            "ec2:DeleteVpcEndpoints",
+            "ec2:DetachInternetGateway",
+            "ec2:DisassociateRouteTable",
+            "ec2:ModifySecurityGroupRules",
+            "ec2:ModifySubnetAttribute",
+            "ec2:ModifyVpcAttribute",
+            "ec2:ModifyVpcEndpoint",
+            "ec2:ModifyVpcTenancy",
+            "ec2:ReleaseAddress",
+            "ec2:ReplaceRoute",
+            "ec2:ReplaceRouteTableAssociation",
+            "ec2:RevokeSecurityGroupEgress",
+            "ec2:RevokeSecurityGroupIngress"
+          ],
+          "Resource": "*",
+          "Condition": {
+            "StringEquals": {
+              "aws:ResourceTag/platctl:stack": "network"
+            }
+          }
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "iam:CreateRole",
+            "iam:CreateServiceLinkedRole",
+            "iam:DeleteRole",
+            "iam:DeleteRolePermissionsBoundary",
+            "iam:DeleteRolePolicy",
+            "iam:GetRole",
+            "iam:GetRolePolicy",
+            "iam:ListAttachedRolePolicies",
+            "iam:ListRolePolicies",
+            "iam:PassRole",
+            "iam:PutRolePermissionsBoundary",
+            "iam:PutRolePolicy",
+            "iam:TagRole",
+            "iam:UntagRole",
+            "iam:UpdateAssumeRolePolicy",
+            "iam:UpdateRole"
+          ],
+          "Resource": [
+            "arn:aws:iam::111122223333:role/aws-service-role/*",
+            "arn:aws:iam::111122223333:role/network-*"
+          ]
+        },
+        {
+          "Effect": "Allow",
+          "Action": [
+            "logs:AssociateKmsKey",
+            "logs:CreateLogGroup",
+            "logs:DeleteLogGroup",
+            "logs:DeleteRetentionPolicy",
+            "logs:DisassociateKmsKey",
+            "logs:ListTagsForResource",
+            "logs:PutRetentionPolicy",
+            "logs:TagResource",
+            "logs:UntagResource"
+          ],
+          "Resource": [
+            "arn:aws:logs:eu-west-1:111122223333:log-group:/platctl/network/*"
+          ]
+        }
+      ]
+    }
+    "#);
 }
