@@ -133,3 +133,12 @@ def test_a_retained_volume_stays_when_its_claim_goes(aws):
     server(aws).answer("DELETE", "/api/v1/namespaces/web/persistentvolumeclaims/data-web-0", {}, b"")
     [volume] = aws.ec2.describe_volumes(VolumeIds=[made["volume"]])["Volumes"]
     assert volume["Size"] == 20
+
+
+def test_a_log_group_that_is_made_again_has_no_tags(aws):
+    aws.logs.create_log_group(logGroupName="one", tags={"platctl:stack": "one"})
+    arn = aws.logs.describe_log_groups()["logGroups"][0]["arn"].removesuffix(":*")
+    assert aws.logs.list_tags_for_resource(resourceArn=arn)["tags"] == {"platctl:stack": "one"}
+    aws.logs.delete_log_group(logGroupName="one")
+    aws.logs.create_log_group(logGroupName="one")
+    assert aws.logs.list_tags_for_resource(resourceArn=arn)["tags"] == {}

@@ -207,7 +207,7 @@ impl Clusters {
         let mut tell = |text: &str| tracing::debug!(cluster, text, "waiting");
         let report = match self.server(cluster).await {
             Ok(None) => return Ok(Vacated::Left),
-            Ok(Some(server)) => vacate(&*server, &order, &mut tell).await,
+            Ok(Some(server)) => vacate(&*server, &order, false, &mut tell).await,
             Err(error) => Err(error),
         };
         self.provider.vacated(cluster, &report).await;

@@ -170,7 +170,7 @@ pub async fn perform(
 ) -> Outcome {
     let done = match task {
         Task::Vacate { order } => {
-            let done = vacate(server, order, tell).await;
+            let done = vacate(server, order, true, tell).await;
             return done.map_or_else(Outcome::Failed, Outcome::Vacated);
         }
         Task::Read { set } => server.read(set).await,
@@ -221,15 +221,22 @@ async fn apply(
 /// For how long a server that does not answer is asked again: without it, there is another way.
 const REACHED: std::time::Duration = std::time::Duration::from_secs(60);
 
+/// `lent` is whether the right to enter was given a moment ago, and may not hold everywhere yet. Otherwise who is not
+/// let in now is not let in later: the cluster has been there for long.
 pub(crate) async fn vacate(
     server: &dyn Server,
     order: &VacateOrder,
+    lent: bool,
     tell: &mut (dyn FnMut(&str) + Send),
 ) -> CloudResult<VacateReport> {
     let begun = tokio::time::Instant::now();
+    let may_pass = |error: &CloudError| {
+        error.class.is_transient()
+            && (lent || error.class != platctl_engine::Class::NotYetConsistent)
+    };
     loop {
         match server.vacate(order).await {
-            Err(error) if error.class.is_transient() && begun.elapsed() < REACHED => {
+            Err(error) if may_pass(&error) && begun.elapsed() < REACHED => {
                 tell(&error.to_string());
                 tokio::time::sleep(PAUSE).await;
             }

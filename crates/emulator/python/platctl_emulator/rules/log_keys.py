@@ -1,4 +1,4 @@
-"""Keys of log groups, which moto takes at the creation only."""
+"""Keys of log groups, which moto takes at the creation only, and their tags, which it keeps when a group is gone."""
 
 from __future__ import annotations
 
@@ -33,3 +33,13 @@ def loses_its_key(call: Call) -> Answer:
     """New events are encrypted with a key of CloudWatch Logs."""
     group(call).kms_key_id = None
     return result(call, {})
+
+
+@before("logs:DeleteLogGroup")
+def tags_go_with_it(call: Call) -> None:
+    """A group of the same name that is made later has none of them."""
+    logs = backend(call, "logs")
+    found = logs.groups.get(call.params.get("logGroupName"))
+    if found is not None:
+        for arn in (found.arn, found.arn.removesuffix(":*")):
+            logs.tagger.delete_all_tags_for_resource(arn)
