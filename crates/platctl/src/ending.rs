@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use platctl_aws::leftovers::{self, Leftover, Search};
 use platctl_aws::sweep::{self, Found, Seen, Tag};
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::state::{Ended, Fate, State};
 use platctl_engine::{CloudResult, Id, Owner};
 
@@ -79,9 +80,10 @@ async fn search(site: &Site, state: &State, result: &mut Sweep) -> CloudResult<(
             cluster: Some(cluster.to_owned()),
             ..Search::default()
         };
-        result
-            .leftovers
-            .extend(leftovers::find(&cloud, &search).await?);
+        let what = format!("searching for what workloads of {cluster} made");
+        let find = || leftovers::find(&cloud, &search);
+        let found = call_with_retries(site.aws.teller(), what, find).await?;
+        result.leftovers.extend(found);
     }
     // The run has told of these itself, and why they stay.
     let told = cloud.departure.remaining();

@@ -7,6 +7,7 @@ use platctl_aws::leftovers::{self, Leftover, Search};
 use platctl_aws::sweep::{self, Found, Seen, Tag, Tool};
 use platctl_engine::flow::{Request, prepare};
 use platctl_engine::planner::DataLoss;
+use platctl_engine::retry::call_with_retries;
 use platctl_engine::state::{Object, Record, State, Store};
 use platctl_engine::{Address, CloudResult, Owner};
 use serde_json::Value;
@@ -130,7 +131,9 @@ async fn of_dead_clusters(wish: &Sweep, site: &Site) -> CloudResult<Vec<Leftover
         vpc: wish.vpc.clone(),
         ..Search::default()
     };
-    let found = leftovers::find(&cloud, &search).await?;
+    let what = "searching for what workloads of clusters made";
+    let find = || leftovers::find(&cloud, &search);
+    let found = call_with_retries(site.aws.teller(), what, find).await?;
     let (mut alive, mut dead) = (Clusters::default(), Vec::new());
     for one in found {
         let used = alive.has(site, &site.region, &one.made.cluster).await?;
