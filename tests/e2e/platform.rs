@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_elasticloadbalancingv2::types::LoadBalancerSchemeEnum;
 use platctl_emulator::Call;
 
+use crate::conformance;
 use crate::world::World;
 
 /// Overrides that change every block of a stack once.
@@ -84,6 +85,7 @@ fn through_its_changes(name: &str) {
         .expect(0);
     // With neither state nor anything left, everything is new again.
     std::fs::remove_dir_all(world.path().join("state")).unwrap();
+    conformance::gone_after_its_window(&world);
     let plan = world.platctl(&format!("plan {name}.yaml --json")).expect(0);
     assert!(
         !plan.stdout.contains("\"adopted\""),

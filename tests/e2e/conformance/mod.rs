@@ -63,7 +63,7 @@ fn people(world: &World, service: &str) {
 }
 
 /// A secret that is deleted keeps its name until its recovery window has passed.
-fn gone_after_its_window(world: &World) {
+pub(crate) fn gone_after_its_window(world: &World) {
     let client = world.secretsmanager();
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let call = client.list_secrets().include_planned_deletion(true);
